@@ -36,11 +36,11 @@ from . import operations, params
 from .allowances import budgets_of
 from .clashes import clashes, in_sentences
 from .forms import MOSTS, RuleFormBase, gives_share, rule_form
-from .give_back import give_back
+from .give_back import everywhere, give_back
 from .models import Rule, RuleVersion
 from .queries import in_force, not_over, planned_after, rule_book, version_shown, versions_from
 from .rules import RuleInForce, earning_rules
-from .sentences import sentence
+from .sentences import ends_in_words, sentence
 
 #: What a kind of rule is called, and what it is good for.
 TYPES = {
@@ -143,7 +143,9 @@ def given_back(draft: Draft) -> str:
     if back is None:
         return ""
     text = pgettext("loyalty", "You give back %(percent)s\u00a0%% of the money paid, with what counts everywhere.")
-    return text % {"percent": money.number(back)}
+    others = [one for one in everywhere(unit=draft.unit, at=clock.now()) if one.code != draft.rule.code]
+    ends = ends_in_words(rules=[draft.rule, *others], unit=draft.unit, about=draft.rule.code)
+    return " ".join([text % {"percent": money.number(back)}, *ends])
 
 
 def begins(version: RuleVersion) -> str:

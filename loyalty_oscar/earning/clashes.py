@@ -35,6 +35,7 @@ from .rules import (
     RuleInForce,
     Weekdays,
 )
+from .sentences import ends_in_words
 from .words import in_one_order, on_products
 
 #: So many are told on the front page.
@@ -273,10 +274,14 @@ def _clash(spans: Sequence[Span], products: _Products) -> Clash:
 def in_sentences(*, found: Sequence[Clash], unit: Unit, about: RuleInForce | None = None) -> list[str]:
     """
     Return clashes in words: "This and “Advent” add up to 2.2 times, on Dog beds, from 5 to 6 December.", on the page
-    of the rule that it is `about`.
+    of the rule that it is `about`; with where they end, which may be before that.
     """
     names = dict(ProductSet.objects.values_list("code", "name")) if any(clash.sets for clash in found) else {}
-    return [_said(clash, names, unit, about) for clash in found]
+    code = about.code if about else None
+    return [
+        " ".join([_said(clash, names, unit, about), *ends_in_words(rules=clash.rules, unit=unit, about=code)])
+        for clash in found
+    ]
 
 
 def _said(clash: Clash, names: dict[str, str], unit: Unit, about: RuleInForce | None) -> str:

@@ -16,7 +16,7 @@ from loyalty_oscar.program.queries import worth_of
 from .bounds import decided_within
 from .decision import decide
 from .queries import rule_book
-from .rules import RuleInForce, Terms
+from .rules import AtMost, RuleInForce, Terms
 
 #: What the example order pays (minor units): so much that no rounding shows.
 EXAMPLE = 10**6
@@ -27,22 +27,28 @@ SHARES = ("amount", "multiplier")
 def give_back(*, rule: RuleInForce, unit: Unit, at: datetime) -> Decimal | None:
     """
     Return how much of the money paid comes back where a rule counts, in percent to two decimals, with what counts
-    everywhere anyway.
+    everywhere anyway; of what ends somewhere (`ends_in_words`), until then.
 
     None for rules that give whole points, whatever is paid, and where nobody said what points are worth in the
     program's currency.
     """
     if rule.rule.stage not in SHARES:
         return None
-    stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
-    others = [one for one in stored if one.code != rule.code and not one.conditions]
-    share = share_back(rules=[*others, replace(rule, conditions=())], unit=unit, at=at)
+    others = [one for one in everywhere(unit=unit, at=at) if one.code != rule.code]
+    share = share_back(rules=[*others, rule], unit=unit, at=at)
     return None if share is None else Decimal(round(share * 10_000)).scaleb(-2)
+
+
+def everywhere(*, unit: Unit, at: datetime) -> list[RuleInForce]:
+    """Return the rules that give a share of the money paid for every purchase, be it up to an end."""
+    stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+    return [one for one in stored if one.rule.stage in SHARES and all(isinstance(c, AtMost) for c in one.conditions)]
 
 
 def share_back(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fraction | None:
     """
-    Return what part of the money paid for goods these rules bring back together, by what an example order earns.
+    Return what part of the money paid for goods these rules bring back together where they count, by what an example
+    order earns.
 
     Whole points, whatever is paid, are no part of it. None where nobody said what points are worth in the program's
     currency.
@@ -54,8 +60,7 @@ def share_back(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fra
 @earn_rates.register("rules")
 def earn_rate(*, unit: Unit, at: datetime) -> Fraction | None:
     """Return how many points each minor unit paid brings by the rules that count for every purchase."""
-    stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
-    every = [one for one in stored if not one.conditions and one.rule.stage in SHARES]
+    every = everywhere(unit=unit, at=at)
     return _rate(every, unit, at) if every else None
 
 
@@ -65,6 +70,6 @@ def _rate(rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fraction:
     order = Purchase(currency=unit.program.currency, placed_at=at, lines=(line,))
     decision, _left_out = decided_within(
         decide=lambda some: decide(purchase=order, rules=some, terms=Terms()),
-        rules=[rule for rule in rules if rule.rule.stage in SHARES],
+        rules=[replace(rule, conditions=()) for rule in rules if rule.rule.stage in SHARES],
     )
     return Fraction(decision.points, EXAMPLE)

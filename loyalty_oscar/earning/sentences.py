@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -15,11 +15,12 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.program.words import points as in_words
-from loyalty_oscar.program.words import reasons
+from loyalty_oscar.program.words import reasons, unit_name
 
 from .decision import counts_delivery
 from .rules import (
     WHOLE_ORDER,
+    AtMost,
     Condition,
     EveryNth,
     FirstOrder,
@@ -43,11 +44,28 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     found = set_names() if names is None else names
     narrowed, is_unsaid = _narrowed(rule, unit)
     also = [_strong(pgettext("loyalty", "delivery included"))] if counts_delivery(rule) else []
-    parts = [_gives(rule, unit), *also, *_products(rule, unit, found), *narrowed]
+    gives, products = _gives(rule, unit), _products(rule, unit, found)
+    if isinstance(rule.rule, Multiplier) and products:  # "… for what you spend on Dog beds"
+        gives, products = format_html("{} {}", gives, products[0]), products[1:]
+    parts = [gives, *also, *products, *narrowed]
     text = ", ".join(conditional_escape(part) for part in parts if part) + "."
     if is_unsaid:
         text += " " + conditional_escape(pgettext("loyalty", "This counts only under a condition of the shop."))
     return mark_safe(text)
+
+
+def ends_in_words(*, rules: Iterable[RuleInForce], unit: Unit, about: str | None = None) -> list[str]:
+    """
+    Return of each rule that ends somewhere "“Advent” brings at most 50 paws an order."; on the page of the rule `about`
+    (its code) "This brings …".
+    """
+    found = []
+    for rule in rules:
+        if mosts := [_said(c, rule, unit) for c in rule.conditions if isinstance(c, AtMost)]:
+            text = pgettext("loyalty", "“%(rule)s” brings %(most)s.")
+            text = pgettext("loyalty", "This brings %(most)s.") if rule.code == about else text
+            found.append(text % {"rule": rule.name, "most": ", ".join(mosts)})
+    return found
 
 
 def set_names() -> dict[str, str]:
@@ -68,8 +86,8 @@ def _amount(minor: int, currency: str) -> SafeString:
 def _gives(stored: RuleInForce, unit: Unit) -> str:
     rule = stored.rule
     if isinstance(rule, Multiplier):
-        times = _strong(f"{money.number(Decimal(rule.percent) / 100)} ×")
-        return format_html(pgettext("loyalty", "{times} as much for money paid"), times=times)
+        text = pgettext("loyalty", "{times_as_much} for what you spend")
+        return format_html(text, times_as_much=_strong(_times_as_much(rule, unit)))
     if isinstance(rule, PerAmount):
         if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
             return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))
@@ -91,6 +109,19 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
             return _strong(words)
         text, more = pgettext("loyalty", "{points}: {words}"), {"words": _strong(words)}
     return format_html(text, points=_strong(in_words(unit=unit, points=rule.points)), **more)
+
+
+def _times_as_much(rule: Multiplier, unit: Unit) -> str:
+    """Return "Twice the paws" or "1.5 times the paws"; of money, of which rules give a share, "Twice as much back"."""
+    told = {"times": money.number(Decimal(rule.percent) / 100), "points": unit_name(unit=unit, points=2)}
+    if unit.is_money:
+        twice, times = pgettext("loyalty", "Twice as much back"), pgettext("loyalty", "%(times)s times as much back")
+    else:
+        twice, times = (
+            pgettext("loyalty", "Twice the %(points)s"),
+            pgettext("loyalty", "%(times)s times the %(points)s"),
+        )
+    return (twice if rule.percent == 200 else times) % told
 
 
 def _listed(codes: tuple[str, ...], names: Mapping[str, str]) -> SafeString:

@@ -34,13 +34,14 @@ class Expiring:
     expires_at: datetime
 
 
-def membership_of_user(*, user_id: Any, unit: Unit) -> tuple[Member | None, Account | None]:
+def membership_of_user(*, user_id: Any, unit: Unit, using: str | None = None) -> tuple[Member | None, Account | None]:
     """
-    Return a person's membership in a unit's program, and the account with it: either may be missing. One query.
+    Return a person's membership in a unit's program, and the account with it: either may be missing. One query, of the
+    database `using` where one is named.
 
     The membership knows the version of the program by now (`program_version`).
     """
-    members = Member.objects.filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
+    members = Member.objects.using(using).filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
     joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit.pk))
     found: Any = members.annotate(its_account=joined, program_version=F("program__version"))
     member = found.select_related("its_account").first()

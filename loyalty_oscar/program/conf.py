@@ -113,6 +113,11 @@ class LoyaltySettings:
         " Less is told along with more, or put off to the end of the next month once and told then.",
         1,
     )
+    READY_NOTICE_LEAST: int = doc(
+        "Least worth of points that became ready, in cents of the program's currency, that is told by a mail of its"
+        " own. Less waits up to 7 days for more, and is told along with it. 1: every one is told.",
+        10,
+    )
     LEVEL_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before a level ends on which its member is told, with what keeps it.", (60, 15)
     )

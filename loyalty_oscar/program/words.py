@@ -108,6 +108,11 @@ def number(*, unit: Unit, points: int, signed: bool = False) -> str:
     return f"{_sign(points, signed)}{money.number(amount, places=places)}"
 
 
+def short(*, unit: Unit, points: int) -> str:
+    """Return the bare number, for where its unit stands beside it; an amount of money has its sign everywhere."""
+    return _amount(unit, points, False) if unit.is_money else number(unit=unit, points=points)
+
+
 def _sign(points: int, signed: bool) -> str:
     return "\N{MINUS SIGN}" if points < 0 else "+" if signed and points > 0 else ""
 

@@ -220,7 +220,7 @@ class TierProgress:
     How far a member is: `value` counts now, `unsafe` of it can still be returned, `tier` is held until `kept_until`.
 
     `next_tier` is the level above and `missing` what it still takes, by `ends_at` (exclusive; None = no date);
-    `to_keep` is what keeps the present level past its date.
+    `to_keep` is what keeps the present level past its date, by `keep_by` (exclusive; None = no date).
     """
 
     tier: Tier | None
@@ -230,6 +230,7 @@ class TierProgress:
     next_tier: Tier | None
     missing: int
     to_keep: int
+    keep_by: datetime | None
     ends_at: datetime | None
 
 
@@ -252,7 +253,7 @@ def progress_of(
     spans["keeps"] = spans["counts"]
     if kept:
         spans["keeps"] = rules.span_to_keep(**told, kept_until=kept)
-    keeps_from = spans["keeps"][0]
+    keeps_from, keeps_to = spans["keeps"]
     is_keeping = kept is not None and (keeps_from is None or keeps_from <= at)
     unsafe = placed(span=spans["counts"]) & (Q(safe_at=None) | Q(safe_at__gt=at))
     wanted = {name: placed(span=span) for name, span in spans.items()} | {"unsafe": unsafe}
@@ -272,6 +273,7 @@ def progress_of(
         next_tier=above,
         missing=max(0, above.threshold - sums["counts"]) if above else 0,
         to_keep=max(0, tier.threshold - sums["keeps"]) if tier and tier.threshold and is_keeping else 0,
+        keep_by=min(kept, keeps_to) if kept and keeps_to else kept,
         ends_at=spans["counts"][1],
     )
 

@@ -351,9 +351,16 @@ def _past(counted: Sequence[Counted], ladder: LadderTerms, at: datetime) -> int:
 def span_to_keep(
     *, window: str, at: datetime, kept_until: datetime, zone: str, since: date | None = None
 ) -> tuple[datetime | None, datetime | None]:
-    """Return the span (first instant, first that no longer counts) whose orders keep a level past its date."""
+    """
+    Return the span (first instant, first that no longer counts) whose orders keep a level past its date.
+
+    Of periods it is the last one that reaches the date. The one before carries to that one's end, so where the date of
+    a level that was given lies within it, that one keeps it too, as long as it lasts.
+    """
     if window in PERIODS:
-        return span(window=window, at=max(at, kept_until - timedelta(microseconds=1)), zone=zone, since=since)
+        last = span(window=window, at=max(at, kept_until - timedelta(microseconds=1)), zone=zone, since=since)
+        now = span(window=window, at=at, zone=zone, since=since)
+        return now if now[1] == last[0] and last[1] != kept_until else last
     return span(window=window, at=max(at, kept_until), zone=zone)
 
 

@@ -12,7 +12,7 @@ from loyalty_oscar.program.registries import metrics, promise_of
 
 from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
 from .preview import LadderPreview
-from .words import counted
+from .words import counted, more
 
 
 def metric_choices() -> list[tuple[str, str]]:
@@ -44,9 +44,7 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
         said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
-        word = words.title(unit=unit) if unit else pgettext("loyalty", "Earns")
-        text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
-        brings.append(text % {"percent": money.number(tier.percent - 100), "unit": word})
+        brings.append(more(percent=tier.percent, unit=unit))
     if (promise := promise_of(row=tier)).reward_id is not None:
         text = pgettext("loyalty", "the reward “%(reward)s” as a gift")
         brings.append(text % {"reward": tier.reward.name})
@@ -59,7 +57,7 @@ def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
 def _gift(points: int, unit: Unit | None) -> str:
     if unit is None:
         return money.number(points)
-    return words.points(unit=unit, points=points) if unit.is_money else words.number(unit=unit, points=points)
+    return words.short(unit=unit, points=points)
 
 
 def _end(ladder: Ladder) -> str:

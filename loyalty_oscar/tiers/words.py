@@ -10,12 +10,21 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import metrics
-from loyalty_oscar.program.words import say
+from loyalty_oscar.program.words import say, title
 
 from .models import Ladder
 from .queries import tier_name
 
 Params = Mapping[str, Any]
+
+
+def more(*, percent: int, unit: Unit | None) -> str:
+    """Return what a level's percent (110) brings: "Paws: 10 % more"; of money "10 % more back"."""
+    told = {"percent": money.number(percent - 100)}
+    if unit is not None and unit.is_money:
+        return pgettext("loyalty", "%(percent)s %% more back") % told
+    told["unit"] = title(unit=unit) if unit else pgettext("loyalty", "Earns")
+    return pgettext("loyalty", "%(unit)s: %(percent)s %% more") % told
 
 
 @say("tier_up")

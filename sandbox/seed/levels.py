@@ -63,7 +63,7 @@ def _free_delivery() -> None:
     get_model("offer", "ConditionalOffer").objects.create(
         slug="gold-delivery",
         name="Free delivery, however small the order",
-        description="For members of the level Gold.",
+        description="Reach Gold, and delivery is free: it comes off by itself.",
         condition=our_conditions().get(value=GOLD),
         benefit=benefit.objects.create(type=benefit.SHIPPING_PERCENTAGE, value=100),
         exclusive=False,

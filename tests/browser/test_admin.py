@@ -123,7 +123,7 @@ class TestTheMerchant:
         desk.get_by_text("was added successfully").wait_for()
         assert (
             desk.locator("[data-loyalty=rule]").inner_text().replace("\xa0", " ")
-        ) == "2 × as much for money paid, on everything, except Gift cards, from 1 May 2096 to 31 May 2096."
+        ) == "Twice the paws for what you spend on everything, except Gift cards, from 1 May 2096 to 31 May 2096."
         assert unit.program.rules.count() == 2
         looked_at(desk, "rule")
         desk.visit("admin:loyalty_earning_rule_changelist")

@@ -205,7 +205,7 @@ class TestThePages:
         assert "Credit: €{amount}" in answer.content.decode()
         with clock.at(TODAY):
             page = text_of(client.post("/loyalty/points/", {"use": "500", "next": "/basket/"}, follow=True))
-        assert "You use €5.00. Saves €5.00, leaves €8.98." in page
+        assert "You use €5.00. You keep €8.98." in page
 
     def test_sell_rewards_for_money(self, unit):
         user = a_member(unit)

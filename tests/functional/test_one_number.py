@@ -11,6 +11,7 @@ from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -20,6 +21,7 @@ from oscar.core.prices import Price
 from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.shop.notices import deliver
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.redemption import trying
 from loyalty_oscar.shop.redemption.offer import our_offers
@@ -110,6 +112,22 @@ class Shopper:
 
     def account(self):
         return Account.objects.get(member__user=self.user)
+
+
+def mails():
+    """The confirmation of the last order and the mail about what it brings, as text and HTML, with plain spaces."""
+    list(deliver(at=TODAY))
+    number = Order.objects.latest("pk").number
+    found = [letter for letter in mail.outbox if number in letter.subject]
+    assert len(found) == 2
+    return [plain for letter in found for plain in (letter.body, letter.alternatives[0][0].replace("<br>", "\n"))]
+
+
+def read_in_mails(*lines):
+    """Both mails say all of it, each on a line of its own."""
+    for text in mails():
+        told = [re.sub("<[^>]+>", "", line).strip() for line in text.replace("\xa0", " ").splitlines()]
+        assert set(lines) <= set(told), text
 
 
 def same_everywhere(shopper, promise, *, pending, ready=0):
@@ -203,6 +221,7 @@ class TestAnInvitedFriend:
         after = Promise.on(priya.order(django_capture_on_commit_callbacks))
         assert [*before, after] == [Promise(119, [150], 269)] * 3
         same_everywhere(priya, after, pending=269)
+        read_in_mails("Boris invited you: plus 150 paws", "269 paws in all = €2.69")
 
     def test_reads_how_much_is_missing_of_the_least_order(self, priya, django_capture_on_commit_callbacks):
         priya.take(a_product(price="19.90"))
@@ -225,6 +244,7 @@ class TestAnInvitedFriend:
         assert [Promise.on(page) for page in pages] == [Promise(119, [150], 119)] * 3
         assert all(said in text_of(page) for page in pages)
         same_everywhere(priya, Promise(119), pending=119)
+        assert not any("150" in text for text in mails())
 
     def test_is_promised_nothing_who_bought_here_before(self, club, priya):
         buy(priya.user, (a_product(price="30.00"), 1), on=day(2, 1))
@@ -245,6 +265,7 @@ class TestAMemberAboutToReachALevel:
         assert [*before, after] == [Promise(earned, [100], earned + 100)] * 3
         assert "Plus 100 paws for reaching Gold" in text_of(shopper.client.get(reverse("checkout:thank-you")))
         same_everywhere(shopper, after, pending=380 + earned + 100)
+        read_in_mails("Plus 100 paws for reaching Gold", "127 paws in all = €1.27")
 
     def test_reads_none_below_it(self):
         unit = points_club()

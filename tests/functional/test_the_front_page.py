@@ -21,6 +21,7 @@ from loyalty_oscar.shop.front.planned import calendar_of
 from loyalty_oscar.testing.factories import GoalFactory
 from tests.once import a_program
 from tests.orders import place
+from tests.storefront import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -196,6 +197,15 @@ class TestTheGiveBackRate:
         order_of()
         assert in_percent(promised_rate(unit=unit, at=timezone.now())) == "2.0 %"
         assert promised_rate(unit=unit, at=timezone.now()) == real_rate(unit=unit, at=timezone.now())
+
+    def test_says_where_it_ends(self, staff, unit):
+        narrowed = [{"code": "cap-per-order", "params": {"points": 50}}]
+        save_rule(
+            unit=unit, code="double", name="Double", type="multiplier", params={"percent": 200}, narrowed=narrowed,
+            actor="system", at=timezone.now() - timedelta(minutes=1),
+        )  # fmt: skip
+        page = text_of(staff(superuser=True).get(FRONT))
+        assert "You give back 2.0 % of what members spend. “Double” brings at most 50 paws an order." in page
 
     def test_leaves_out_a_rule_for_some_products_and_says_nothing_without_a_worth(self, unit):
         save_rule(

@@ -23,6 +23,10 @@ from tests.storefront import TODAY
 pytestmark = pytest.mark.django_db
 #: What a member of cashback has is none of these.
 POINTS = re.compile(r"\bpoints?\b|\bpaws?\b(?! club)", re.IGNORECASE)
+#: An amount that is used takes itself off, and nothing else.
+TWICE = re.compile(
+    r"[Uu]sed? (€[\d.]+)\.? (?:Saves|That took) \1|(€[\d.]+) used:? [−-] ?\2|(€[\d.]+) = \3|Credit: \d+ % more"
+)
 #: Attributes that somebody reads or hears.
 TOLD = ("aria-label", "aria-valuetext", "placeholder", "title", "alt", "data-loyalty-says", "data-loyalty-point")
 #: Answers to machines, whose keys are the same everywhere.
@@ -73,6 +77,11 @@ def wrong_of(said):
     }
 
 
+def twice(said):
+    """What says one amount twice: as what was used, and as what that took off."""
+    return {name: found.group() for name, text in said.items() if (found := TWICE.search(text.replace("\u2060", "")))}
+
+
 def addresses_of(life):
     """Every address of ours with a row that it is about, and Oscar's pages that we write on."""
     member = Member.objects.get(user=life.zoe)
@@ -111,6 +120,8 @@ class TestEveryPage:
                     said[name] = read(answer.content.decode())
         assert len(said) > 100
         assert wrong_of(said) == {}
+        assert twice(said) == {}
+        assert re.search(r"Why €[\d.]+\?", said["product"])
         assert "€110.50" in said["loyalty:overview"]
         assert "1 % back" in said["admin:loyalty_earning_rule_changelist"]
 
@@ -124,4 +135,5 @@ class TestEveryMail:
         }
         assert len(said) > 20
         assert wrong_of(said) == {}
+        assert twice(said) == {}
         assert Program.objects.get().unit.is_money

@@ -13,10 +13,11 @@ from django.db.models import Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.clashes import in_sentences, meetings
-from loyalty_oscar.earning.give_back import share_back
+from loyalty_oscar.earning.give_back import SHARES, share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
 from loyalty_oscar.earning.queries import book_of, versions_from
-from loyalty_oscar.earning.rules import Dates
+from loyalty_oscar.earning.rules import AtMost, Dates, RuleInForce
+from loyalty_oscar.earning.sentences import ends_in_words
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.models import Program, Unit
@@ -55,7 +56,11 @@ def give_back(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | No
     promised, real = promised_rate(unit=subject, at=at), real_rate(unit=subject, at=at)
     if promised is None and real is None:
         return None
-    shown = {"promised": promised and in_percent(promised), "real": real and in_percent(real)}
+    shown = {
+        "promised": promised and in_percent(promised),
+        "ends": ends_in_words(rules=_always(subject, at), unit=subject) if promised else [],
+        "real": real and in_percent(real),
+    }
     return "loyalty/front/give_back.html", shown
 
 
@@ -68,16 +73,20 @@ def meeting(*, subject: Unit, request: Any) -> tuple[str, dict[str, Any]] | None
 
 def promised_rate(*, unit: Unit, at: datetime) -> Fraction | None:
     """
-    Return what part of what members spend comes back by the rules for every purchase; None where nobody can say.
+    Return what part of what members spend comes back by the rules for every purchase, until they end; None where nobody
+    can say.
 
     Rules that somebody narrowed to days, products or people count for some purchases only, and are left out.
     """
+    return share_back(rules=_always(unit, at), unit=unit, at=at) or None
+
+
+def _always(unit: Unit, at: datetime) -> list[RuleInForce]:
+    """Return the rules that give a share of every purchase of today, be it up to an end."""
     found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
     today = periods.local_day(at=at, zone=unit.program.time_zone).isoformat()
-    always = [
-        one for one in found if all(isinstance(each, Dates) for each in one.conditions) and one.counts_on(day=today)
-    ]
-    return share_back(rules=always, unit=unit, at=at) or None
+    shares = [one for one in found if one.rule.stage in SHARES and one.counts_on(day=today)]
+    return [one for one in shares if all(isinstance(each, (AtMost, Dates)) for each in one.conditions)]
 
 
 def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:

@@ -31,6 +31,7 @@ from ..notices.letters import (
     site_of,
     timings,
 )
+from . import quotes
 from .welcome import TOPIC as WELCOME
 
 
@@ -51,7 +52,7 @@ def points_earned(*, event: Event, at: datetime) -> Letter | None:
 
 def _of_order(award: Award, order: Any, unit: Unit, at: datetime) -> dict[str, Any]:
     zone = unit.program.time_zone
-    ready = award.available_at
+    ready, visit = award.available_at, quotes.visit_for_mail(order=order)
     is_ready = ready is not None and ready <= at
     return {
         "balances": balances(account=award.account, unit=unit, coming=0 if is_ready else award.given),
@@ -61,6 +62,7 @@ def _of_order(award: Award, order: Any, unit: Unit, at: datetime) -> dict[str, A
         "ready_day": words.day(ready, zone=zone) if ready else "",
         "hold_days": award.hold_days,
         # Part of the order went back already: the why of the whole would not add up to what is left.
+        "beside": quotes.beside_in_mail(order=order, award=award, quote=None, visit=visit, at=at),
         "why": why_rows(because=award.because, unit=unit) if award.given == award.points else [],
     }
 

@@ -12,7 +12,7 @@ from loyalty_oscar.earning.queries import award_of_order
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.program import clock, contributions, words
 
-from ..storefront.visit import Visit, visit_of
+from ..storefront.visit import takes_part
 from . import quotes
 
 Piece = tuple[str, Mapping[str, Any]]
@@ -25,7 +25,7 @@ def of_order(*, subject: Any, request: Any) -> Piece | None:
     award = award_of_order(order_id=subject.pk) if subject is not None and account is not None else None
     if award is None or award.account_id != account.pk or not award.given:
         return None
-    number = words.number(unit=award.unit, points=award.given)
+    number = words.short(unit=award.unit, points=award.given)
     return "loyalty/widgets/order_points.html", {
         "value": award.given,
         "text": brought(award=award),
@@ -52,26 +52,28 @@ def of_orders(*, subject: Iterable[Any], request: Any) -> Piece | None:
 
 @contributions.register("mail:order", "earning", order=60)
 def in_mail(*, subject: Any, request: Any = None) -> Piece | None:
-    """Return what the confirmation of an order says of what it brings: from its award, or quoted before that is."""
+    """
+    Return what the confirmation of an order says of what it brings, as the page that thanks for it does: from its
+    award, or quoted before that is.
+    """
     if subject is None or subject.user_id is None:
         return None
+    at, visit = clock.now(), quotes.visit_for_mail(order=subject)
     award = award_of_order(order_id=subject.pk)
+    quote = quotes.of_order(order=subject, visit=visit, at=at) if award is None and takes_part(visit=visit) else None
     if award is not None:
-        text = brought(award=award) if award.given else ""
+        unit, points, earned = award.unit, award.given, brought(award=award)
+    elif quote is not None:
+        unit, points = visit.unit, quote.points
+        earned = _after_delivery(words.points(unit=unit, points=points, signed=True), quote.hold_days)
     else:
-        text = _about_to_bring(subject, visit_of(request=request, user=subject.user))
-    told = pgettext("loyalty", "What this order brings: %(what)s") % {"what": text}
-    return ("loyalty/mail/used.txt", {"text": told}) if text else None
-
-
-def _about_to_bring(order: Any, visit: Visit | None) -> str:
-    if visit is None or visit.unit is None or visit.member is None:
-        return ""
-    quote = quotes.of_order(order=order, visit=visit, at=clock.now())
-    if not quote or not quote.points:
-        return ""
-    points = words.points(unit=visit.unit, points=quote.points, signed=True)
-    return _after_delivery(points, quote.hold_days)
+        return None
+    beside = quotes.beside_in_mail(order=subject, award=award, quote=quote, visit=visit, at=at)
+    if not points and not beside:
+        return None
+    what = earned if points else words.points(unit=unit, points=0)
+    told = pgettext("loyalty", "What this order brings: %(what)s") % {"what": what}
+    return "loyalty/mail/used.txt", {"text": "\n".join([told, *beside])}
 
 
 def brought(*, award: Award) -> str:

@@ -17,30 +17,37 @@ from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, counts_delivery, decide, frozen
 from loyalty_oscar.earning.known import with_levels_of
 from loyalty_oscar.earning.left import LineLeft, left_of
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
 from loyalty_oscar.earning.rules import PerOrder, RuleInForce
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.freezing import without_points
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.money import to_minor
 from loyalty_oscar.program.queries import begun_units
 from loyalty_oscar.program.registries import order_facts
 
-from ..orders.buyers import has_bought
+from ..notices.letters import SiteRequest
+from ..orders.buyers import visitor_has_bought
 from ..orders.facts import delivery_priced, gather_basket, gather_orders
 from ..orders.product_sets import sets_shown, ties
-from ..storefront.promised import PromisedPart, parts_coming, parts_that_came
+from ..storefront.promised import PromisedPart, in_all, parts_coming, parts_that_came
 from ..storefront.shown_total import delivery_charge
 from ..storefront.visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarningQuote:
-    """What would be earned: from the least to the most, which differ for a product with variants."""
+    """
+    What would be earned: from the least to the most, which differ for a product with variants; and beside it what a
+    first order brings more, whichever is chosen, where the next order may be the visitor's first.
+    """
 
     least: Decision
     most: Decision
+    of_first_order: int
 
     @property
     def is_range(self) -> bool:
@@ -96,9 +103,22 @@ class Quoter:
         if self.codes:
             sets_shown(product_ids={product.pk for product in products}, codes=self.codes)
 
-    def asks_for_the_first_order(self) -> bool:
-        """Return whether it matters to a rule in force if this is somebody's first order."""
-        return any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules)
+    def is_first_order(self) -> bool | None:
+        """
+        Return whether the visitor's next order is their first, where a rule in force asks for that; None for guests, of
+        whom nobody knows. One query a visit.
+        """
+        if not any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules):
+            return False
+        user = self.visit.user if self.visit else None
+        if user is None or not user.is_authenticated:
+            return None
+        return not visitor_has_bought(visit=self.visit)
+
+    def more_at_first(self, purchase: Purchase, *, is_piece: bool = False) -> int:
+        """Return how much more a purchase brings as somebody's first order."""
+        first = self.decide(replace(purchase, is_first=True), is_piece=is_piece)
+        return first.points - self.decide(purchase, is_piece=is_piece).points
 
 
 def _is_shut(visit: Visit, at: datetime) -> bool:
@@ -117,21 +137,28 @@ def of_product(*, product: Any, strategy: Any, teller: Quoter) -> EarningQuote |
     strategies find them, so the page asks the database less often than without us.
     """
     told = [
-        of_piece(product=choice, info=strategy.fetch_for_product(choice), teller=teller) for choice in _choices(product)
+        _bought(product=choice, info=strategy.fetch_for_product(choice), teller=teller) for choice in _choices(product)
     ]
-    decisions = [decision for decision in told if decision is not None]
+    pieces = [piece for piece in told if piece is not None]
+    decisions = sorted((teller.decide(piece, is_piece=True) for piece in pieces), key=lambda decision: decision.points)
     if not any(decision.points for decision in decisions):
         return None
-    by_points = sorted(decisions, key=lambda decision: decision.points)
-    return EarningQuote(least=by_points[0], most=by_points[-1])
+    more = [] if teller.is_first_order() is False else [teller.more_at_first(piece, is_piece=True) for piece in pieces]
+    return EarningQuote(least=decisions[0], most=decisions[-1], of_first_order=min(more, default=0))
 
 
 def of_piece(*, product: Any, info: Any, teller: Quoter) -> Decision | None:
     """Return what one piece would bring at what the strategy tells of it (`info`); None where it cannot be bought."""
+    piece = _bought(product=product, info=info, teller=teller)
+    return teller.decide(piece, is_piece=True) if piece else None
+
+
+def _bought(*, product: Any, info: Any, teller: Quoter) -> Purchase | None:
+    """Return the purchase of one piece; None where it cannot be bought."""
     if not (info.price.exists and info.availability.is_available_to_buy):
         return None
     purchase = Purchase(currency=info.price.currency, placed_at=teller.at, lines=(_piece(product, info.price),))
-    return teller.decide(teller.in_sets(purchase), is_piece=True)
+    return teller.in_sets(purchase)
 
 
 def _choices(product: Any) -> list[Any]:
@@ -170,31 +197,30 @@ def of_basket(*, basket: Any, request: Any, teller: Quoter) -> PurchaseQuote:
     Whether it is a guest's first order nobody knows yet, so what that brings is a part of its own. One query where a
     rule asks for the first order, and those that features need.
     """
-    asks, user = teller.asks_for_the_first_order(), request.user
-    is_first = asks and user.is_authenticated and not has_bought(user_id=user.pk)
-    purchase = teller.in_sets(gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=is_first))
+    is_first = teller.is_first_order()
+    purchase = teller.in_sets(gather_basket(basket=basket, set_codes=(), at=teller.at, is_first=bool(is_first)))
     if any(counts_delivery(rule) for rule in teller.rules):
         charge = delivery_charge(basket=basket, request=request)
         purchase = replace(purchase, delivery=delivery_priced(charge=charge))
     decision = teller.decide(purchase)
-    parts = parts_coming(purchase=purchase, request=request, at=teller.at)
-    if asks and not user.is_authenticated:
-        more = teller.decide(replace(purchase, is_first=True)).points - decision.points
-        parts = [*_for_a_first_order(teller.unit, more), *parts]
+    parts = parts_coming(purchase=purchase, visit=request.loyalty, at=teller.at)
+    if is_first is None:
+        parts = [*of_a_first_order(unit=teller.unit, points=teller.more_at_first(purchase)), *parts]
     return PurchaseQuote(decision=decision, parts=parts)
 
 
-def _for_a_first_order(unit: Unit, points: int) -> list[PromisedPart]:
+def of_a_first_order(*, unit: Unit, points: int) -> list[PromisedPart]:
+    """Return the part that says what a first order brings more; none where it brings nothing."""
     text = pgettext("loyalty", "Plus %(points)s for a first order")
     told = {"points": words.points(unit=unit, points=points)}
     return [PromisedPart(points=points, text=text % told, is_sure=False)] if points else []
 
 
-def parts_of_order(*, order: Any, quote: ExpectedAward | None, request: Any, at: datetime) -> list[PromisedPart]:
+def parts_of_order(*, order: Any, quote: ExpectedAward | None, visit: Visit, at: datetime) -> list[PromisedPart]:
     """Return what an order brings beside what it earns: as it came; where nobody counted it (`quote`), as it will."""
     if quote is not None:
-        return parts_coming(purchase=quote.purchase, request=request, at=at)
-    return parts_that_came(order=order, request=request, at=at)
+        return parts_coming(purchase=quote.purchase, visit=visit, at=at)
+    return parts_that_came(order=order, visit=visit, at=at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,3 +291,23 @@ def _left(decision: Decision, order: OrderFacts) -> int:
         for line in decision.lines
     ]
     return left_of(lines=lines, bonuses=[bonus.to_json() for bonus in decision.bonuses])
+
+
+def visit_for_mail(*, order: Any) -> Visit:
+    """Return the visit of whoever an order belongs to, on its site: mails about it leave where nobody visits."""
+    return Visit(SiteRequest(site=order.site) if order.site_id else None, order.user, using=write_db())
+
+
+def beside_in_mail(
+    *, order: Any, award: Award | None, quote: ExpectedAward | None, visit: Visit, at: datetime
+) -> list[str]:
+    """
+    Return what an order brings beside what it earns (`award`, or `quote` before that is) as lines for a mail about it:
+    each part that is sure, and all of it. None for who is not whose it was.
+    """
+    if award is not None and (visit.account is None or visit.account.pk != award.account_id):
+        return []
+    points = award.given if award else quote.points if quote else 0
+    parts = [part for part in parts_of_order(order=order, quote=quote, visit=visit, at=at) if part.is_sure]
+    told = in_all(unit=visit.unit, points=points, parts=parts) if visit.unit else {}
+    return [*(part.text for part in parts), *([told["all"]["text"]] if "all" in told else [])]

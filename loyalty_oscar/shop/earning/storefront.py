@@ -16,7 +16,7 @@ from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from ..orders.buyers import has_bought
+from ..orders.buyers import visitor_has_bought
 from ..pricing.labels import told_of
 from ..storefront.newcomers import Step, first_steps
 from ..storefront.promised import in_all, parts_coming
@@ -46,7 +46,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
     unit, least, most = telling.unit, quote.least.points, quote.most.points
     if quote.is_range:
         points = pgettext("loyalty", "%(least)s to %(most)s") % {
-            "least": words.number(unit=unit, points=least),
+            "least": words.short(unit=unit, points=least),
             "most": words.points(unit=unit, points=most),
         }
         note = pgettext("loyalty", "It depends on which one you choose.")
@@ -57,6 +57,7 @@ def product(*, subject: Any, request: Any) -> Piece | None:
         **asked(unit, quote.least, rows, note),
         "text": pgettext("loyalty", "Earn %(points)s") % {"points": points},
         "worth": "" if quote.is_range else worth(unit=unit, points=least),
+        "parts": quotes.of_a_first_order(unit=unit, points=quote.of_first_order),
         "joins": needs_to_join(request),
     }
 
@@ -143,7 +144,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
             return None
         because, points = quote.decision.because.to_json(), quote.points
     joins = award is None and needs_to_join(request)
-    parts = quotes.parts_of_order(order=subject, quote=quote, request=request, at=clock.now())
+    parts = quotes.parts_of_order(order=subject, quote=quote, visit=request.loyalty, at=clock.now())
     return "loyalty/widgets/thank_you.html", {
         **in_all(unit=unit, points=points, parts=[] if joins else parts),
         "none": "" if points else none_because(unit, because),
@@ -154,7 +155,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
         "worth": worth(unit=unit, points=points),
         "when": ready_sentence(unit, award, award.hold_days if award else quote.hold_days),
         "rows": why_rows(because=because, unit=unit) if points else [],
-        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.number(unit=unit, points=points)},
+        "ask": pgettext("loyalty", "Why %(number)s?") % {"number": words.short(unit=unit, points=points)},
         "joins": joins,
     }
 
@@ -162,7 +163,7 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
 @contributions.register("account:empty", "earning")
 def first_order(*, subject: Unit, request: Any) -> Piece | None:
     """Return what a first order brings here, about."""
-    parts = parts_coming(purchase=None, request=request, at=clock.now())
+    parts = parts_coming(purchase=None, visit=request.loyalty, at=clock.now())
     return "loyalty/widgets/first_order.html", {"unit": subject, "about": about(unit=subject), "parts": parts}
 
 
@@ -178,7 +179,7 @@ def about(*, unit: Unit) -> str:
 @first_steps.register("earning", order=30)
 def first_order_step(*, request: Any, unit: Unit) -> Step:
     """Return that a first order is what starts it all; what it brought stands in the account once it is placed."""
-    is_done = has_bought(user_id=request.user.pk)
+    is_done = visitor_has_bought(visit=request.loyalty)
     brings = "" if is_done else about(unit=unit)
     text = pgettext("loyalty", "Place your first order.")
     if is_done:
@@ -216,13 +217,13 @@ def order_quote(*, order: Any, request: Any) -> Quoted | None:
     quote = quotes.of_order(order=order, visit=request.loyalty, at=at)
     if quote is None:
         return None
-    parts = parts_coming(purchase=quote.purchase, request=request, at=at)
+    parts = parts_coming(purchase=quote.purchase, visit=request.loyalty, at=at)
     return Quoted(points=quote.points, hold_days=quote.hold_days, parts=parts)
 
 
 def asked(unit: Unit, decision: Decision, rows: list[Any], note: str) -> dict[str, Any]:
     """Return what every earn line carries."""
-    number = words.number(unit=unit, points=decision.points)
+    number = words.short(unit=unit, points=decision.points)
     return {
         "unit": unit,
         "value": decision.points,

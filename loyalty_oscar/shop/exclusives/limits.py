@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from loyalty_oscar.program import clock, contributions, money
 
 from ..pricing.gate import gates
 from ..storefront.basket_holds import slot_of
+from ..storefront.retold import line_texts, too_many
 from ..storefront.visit import Visit
 from .visitors import products_of, sales_for, sales_of_visit, who_visits
 
@@ -101,6 +102,17 @@ def limited(*, product: Any, info: Any, visit: Visit) -> Any:
     availability.__class__ = _limited(type(availability))
     availability.loyalty_limit, availability.loyalty_product = limit, product.pk
     return info._replace(availability=availability)
+
+
+@line_texts.register("limit")
+def in_words(*, lines: Sequence[Any]) -> dict[str, str]:
+    """Return the limit in the words of its sale, where Oscar's basket would speak of stock. No query."""
+    found = {}
+    for line in lines:
+        availability = getattr(getattr(line, "purchase_info", None), "availability", None)
+        if isinstance(availability, Limited):
+            found[too_many(most=availability.num_available)] = availability.loyalty_limit.text
+    return found
 
 
 def limit_of(*, product_id: int, visit: Visit) -> Limit | None:

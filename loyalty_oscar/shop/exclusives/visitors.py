@@ -18,7 +18,7 @@ from loyalty_oscar.program.queries import member_of, remembered, versions
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.program.segments import segments_of
 
-from ..orders.buyers import has_bought
+from ..orders.buyers import visitor_has_bought
 from ..orders.product_sets import all_of
 from ..storefront.visit import Visit
 
@@ -103,9 +103,7 @@ def is_known(*, visit: Visit) -> bool:
     user = visit.user
     if user is None or not user.is_authenticated:
         return False
-    return bool(who_visits(visit=visit).segments) or visit.once(
-        key=("bought", user.pk), load=lambda: has_bought(user_id=user.pk)
-    )
+    return bool(who_visits(visit=visit).segments) or visitor_has_bought(visit=visit)
 
 
 def who_buys(*, program_id: int, user_id: Any, at: datetime, basket: Any = None) -> rules.Who:

@@ -19,12 +19,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.rounding import worth_minor
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Kind, Lot
 from loyalty_oscar.ledger.operations.skipping import Skips
@@ -37,6 +36,7 @@ from loyalty_oscar.program.models import Event, Notice, PointWorth, Program, Sta
 from loyalty_oscar.program.worth import worth
 
 from .arrival import told
+from .least import is_enough, rates
 from .letters import Letter, LetterRow, MailKind, in_daytime, inbox_links, letters, mail_kinds, shared, timings
 
 TOPIC = "points-expiring"
@@ -73,14 +73,13 @@ def announce_expiry(*, at: datetime) -> Iterator[int]:
     skips = Skips()
     yield from put_off(at=at, skips=skips)
     zones = dict(Program.objects.using(write_db()).values_list("pk", "time_zone"))
-    worths = PointWorth.objects.using(write_db()).filter(currency=F("program__currency"))
-    rates = {row.program_id: row for row in worths}
+    worths = rates()
     lots = _due(at, max(conf.EXPIRY_NOTICE_DAYS) + LONGEST_MONTH).order_by("account_id", "expires_at")
     rows = lots.values_list("account_id", "account__member", "account__member__program", "expires_at")
     coming = starmap(Coming, rows.annotate(points=Sum("remaining")).iterator(chunk_size=BATCH))
     accounts = (list(own) for _account, own in groupby(coming, key=attrgetter("account_id")))
     while chunk := list(islice(accounts, BATCH)):
-        yield _announce(chunk, zones, rates, at)
+        yield _announce(chunk, zones, worths, at)
     skips.tell()
 
 
@@ -141,7 +140,7 @@ def _put_off_one(lot: Lot, at: datetime) -> bool:
 
 
 def _announce(
-    accounts: Iterable[list[Coming]], zones: Mapping[int, str], rates: Mapping[int, PointWorth], at: datetime
+    accounts: Iterable[list[Coming]], zones: Mapping[int, str], worths: Mapping[int, PointWorth], at: datetime
 ) -> int:
     """Announce what is due of these accounts and was not yet, in one transaction; returns how many notices."""
     by_day = [_by_day(own, zones[own[0].program_id]) for own in accounts]
@@ -151,7 +150,7 @@ def _announce(
     for named, stage in notices.values_list("about", "stage"):
         known[named].add(stage)
     put_off_to = _put_off_to(by_day) if conf.EXPIRY_NOTICE_LEAST > 1 else set()
-    found = [_notice(days, rates, known, put_off_to, at) for days in by_day]
+    found = [_notice(days, worths, known, put_off_to, at) for days in by_day]
     news = [happening for happening in found if happening]
     with transaction.atomic(using=write_db()):
         announce_many(happenings=news)
@@ -174,7 +173,7 @@ def _put_off_to(by_day: Iterable[Mapping[date, Sequence[Coming]]]) -> set[tuple[
 
 def _notice(
     days: Mapping[date, Sequence[Coming]],
-    rates: Mapping[int, PointWorth],
+    worths: Mapping[int, PointWorth],
     known: Mapping[str, set[int]],
     put_off_to: set[tuple[int, str]],
     at: datetime,
@@ -188,7 +187,8 @@ def _notice(
         along = [other for other in days if day <= other <= periods.add_months(day=day, months=1)]
         is_late = any((row.account_id, row.expires_at.isoformat()) in put_off_to for row in rows)
         points = sum(row.points for other in along for row in days[other])
-        if (known[named] or not is_late) and not _is_enough(points, rates.get(rows[0].program_id)):
+        rate, least = worths.get(rows[0].program_id), conf.EXPIRY_NOTICE_LEAST
+        if (known[named] or not is_late) and not is_enough(points=points, rate=rate, least=least):
             continue
         abouts = {}
         for other in along:
@@ -206,13 +206,6 @@ def _stage(row: Coming, at: datetime) -> int | None:
     """Return which notice is due of points: of the shop's days before their date, the fewest that have begun."""
     begun = [before for before in conf.EXPIRY_NOTICE_DAYS if row.expires_at <= at + timedelta(days=before)]
     return min(begun, default=None)
-
-
-def _is_enough(points: int, rate: PointWorth | None) -> bool:
-    """Return whether points are worth a mail of their own; those without a worth are, and all where the shop wants."""
-    if rate is None or conf.EXPIRY_NOTICE_LEAST <= 1:
-        return True
-    return worth_minor(points=points, per_points=rate.points, minor=rate.minor) >= conf.EXPIRY_NOTICE_LEAST
 
 
 @letters.register(TOPIC)

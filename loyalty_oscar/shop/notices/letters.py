@@ -157,7 +157,7 @@ def balances(*, account: Account, unit: Unit, coming: int = 0) -> list[LetterRow
     on_the_way = pgettext("loyalty", "On the way")
     if coming and account.pending > coming:
         text = pgettext("loyalty", "On the way, these %(number)s included")
-        on_the_way = text % {"number": words.number(unit=unit, points=coming)}
+        on_the_way = text % {"number": words.short(unit=unit, points=coming)}
     rows = [LetterRow(pgettext("loyalty", "Ready to use"), with_worth(unit=unit, points=account.available))]
     for label, points in (
         (on_the_way, account.pending),
@@ -222,7 +222,7 @@ def shared(
     site = site or site_of(member=member)
     return {
         **frame(user=member.user, site=site, program=unit.program),
-        "number": words.number(unit=unit, points=points),
+        "number": words.short(unit=unit, points=points),
         "points": words.points(unit=unit, points=points),
         "count": points,
         "worth": worth(unit=unit, points=points),

@@ -1,12 +1,13 @@
 """
 Points became ready: told once a day for each account, of all that became ready since the last time.
 
+What is worth less in all than the shop's least (`LOYALTY_READY_NOTICE_LEAST`) waits for more, as long as it is news.
 Who gets points that are ready at once is told so with them. So this tells of points that had been on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
@@ -17,10 +18,12 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account, Lot
+from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
-from loyalty_oscar.program.models import Event, State
+from loyalty_oscar.program.models import Event, PointWorth, State
 
+from .least import is_enough, rates
 from .letters import Letter, MailKind, in_daytime, inbox_links, letters, mail_kinds, shared, timings
 
 TOPIC = "points-ready"
@@ -42,19 +45,21 @@ def announce_ready(*, at: datetime) -> Iterator[int]:
     there = Q(account__member__user__isnull=False, account__member__erased_at=None)
     lots = Lot.objects.using(write_db()).filter(running, there, is_open=True, state=Lot.State.OPEN, remaining__gt=0)
     lots = lots.filter(available_at__gt=at - NEWS, available_at__lte=at, entry__created_at__lt=F("available_at"))
+    worths = rates()
     rows = lots.select_related("account__member__program").order_by("account_id", "pk").iterator(chunk_size=BATCH)
     accounts = (list(own) for _account, own in groupby(rows, key=attrgetter("account_id")))
     while chunk := list(islice(accounts, BATCH)):
-        yield _announce(chunk, at)
+        yield _announce(chunk, worths, at)
 
 
-def _announce(accounts: Sequence[Sequence[Lot]], at: datetime) -> int:
+def _announce(accounts: Sequence[Sequence[Lot]], worths: Mapping[int, PointWorth], at: datetime) -> int:
     members = [own[0].account.member_id for own in accounts]
     known = Event.objects.using(write_db()).filter(topic=TOPIC, member__in=members, at__gt=at - 2 * NEWS)
     told: set[int] = set()
     for payload in known.values_list("payload", flat=True):
         told.update(payload.get("lots", ()))
-    happenings = [_happening(own, told, at) for own in accounts if any(lot.pk not in told for lot in own)]
+    fresh = [new for own in accounts if (new := [lot for lot in own if lot.pk not in told])]
+    happenings = [_happening(new, at) for new in fresh if _is_enough(new, worths)]
     before = known.filter(key__in=[one.key for one in happenings]).values_list("key", flat=True)
     today = set(before)
     news = [one for one in happenings if one.key not in today]
@@ -63,10 +68,15 @@ def _announce(accounts: Sequence[Sequence[Lot]], at: datetime) -> int:
     return len(news)
 
 
-def _happening(own: Sequence[Lot], told: set[int], at: datetime) -> Happening:
-    account = own[0].account
+def _is_enough(new: Sequence[Lot], worths: Mapping[int, PointWorth]) -> bool:
+    points, rate = sum(lot.remaining for lot in new), worths.get(new[0].account.member.program_id)
+    return is_enough(points=points, rate=rate, least=conf.READY_NOTICE_LEAST)
+
+
+def _happening(new: Sequence[Lot], at: datetime) -> Happening:
+    account = new[0].account
     day = periods.local_day(at=at, zone=account.member.program.time_zone)
-    payload = {"account": account.pk, "lots": [lot.pk for lot in own if lot.pk not in told]}
+    payload = {"account": account.pk, "lots": [lot.pk for lot in new]}
     key = f"account:{account.pk}:ready:{day.isoformat()}"
     return Happening(topic=TOPIC, key=key, member_id=account.member_id, payload=payload, at=at)
 

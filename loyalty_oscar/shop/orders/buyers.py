@@ -20,6 +20,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program.db import write_db
 
 from ..models import OrderSync
+from ..storefront.visit import Visit
 from . import statuses
 
 
@@ -84,3 +85,9 @@ def has_bought(*, user_id: Any, before: datetime | None = None) -> bool:
     orders = statuses.standing(orders=get_model("order", "Order").objects.all())
     orders = orders.filter(date_placed__lt=before) if before else orders
     return bought_by(orders=orders, user_id=user_id).exists()
+
+
+def visitor_has_bought(*, visit: Visit) -> bool:
+    """Return whether a visitor who is signed in placed an order that stands. One query a visit."""
+    user_id = visit.user.pk
+    return bool(visit.once(key=("bought", user_id), load=lambda: has_bought(user_id=user_id)))

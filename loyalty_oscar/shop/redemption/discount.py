@@ -151,9 +151,15 @@ class PointsDiscount:
         return called(order=order, name=order._loyalty_used)
 
     def name(self, applied: Applied) -> str:
-        """Return "500 paws used"."""
-        points = words.points(unit=applied.redemption.hold.account.unit, points=applied.points)
-        return pgettext("loyalty", "%(points)s used") % {"points": points}
+        return used_in_words(applied=applied)
+
+
+def used_in_words(*, applied: Applied) -> str:
+    """Return "500 paws used" for a row with what that takes off; of money, which is that amount, "Credit used"."""
+    unit = applied.redemption.hold.account.unit
+    if unit.is_money and applied.points == applied.minor and applied.redemption.currency == unit.program.currency:
+        return pgettext("loyalty", "%(unit)s used") % {"unit": words.title(unit=unit)}
+    return pgettext("loyalty", "%(points)s used") % {"points": words.points(unit=unit, points=applied.points)}
 
 
 def called(*, order: Any, name: str) -> str:

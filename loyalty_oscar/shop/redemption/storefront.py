@@ -245,7 +245,7 @@ def _button(found: BasketPoints, points: int) -> str:
 def _use_all(found: BasketPoints) -> str:
     if found.is_money and found.saves(found.usable) == found.usable:
         return pgettext("loyalty", "Use all: %(points)s") % {"points": found.points(found.usable)}
-    told = {"number": words.number(unit=found.unit, points=found.usable), "amount": _change(found, found.usable)}
+    told = {"number": words.short(unit=found.unit, points=found.usable), "amount": _change(found, found.usable)}
     return pgettext("loyalty", "Use all (%(number)s): %(amount)s") % told
 
 
@@ -271,14 +271,14 @@ def _answer(found: BasketPoints, visit: Visit) -> dict[str, Any]:
     if not found.asked:
         text = pgettext("loyalty", "You use none.")
         stay = pgettext("loyalty", "You have %(number)s ready.")
-        stay %= {"number": words.number(unit=found.unit, points=found.ready)}
+        stay %= {"number": words.short(unit=found.unit, points=found.ready)}
         return {"text": text, "more": why if not found.quote.most else stay}
     more = _saved(found)
     if found.used >= found.asked:
         text = pgettext("loyalty", "You use %(points)s.") % {"points": found.points(found.used)}
         return {"text": text, "more": more, "is_less": bool(found.used) and found.saves(found.used) < found.minor}
     text = pgettext("loyalty", "%(number)s of %(points)s used.") % {
-        "number": words.number(unit=found.unit, points=found.used),
+        "number": words.short(unit=found.unit, points=found.used),
         "points": found.points(found.asked),
     }
     return {"text": text, "more": f"{more} {why}" if found.used else why, "is_less": True}
@@ -294,6 +294,8 @@ def _saved(found: BasketPoints) -> str:
         return pgettext("loyalty", "Your order costs %(amount)s more, and you keep %(left)s.") % parts
     if not saved:
         return pgettext("loyalty", "Your order costs the same, and you keep %(left)s.") % parts
+    if found.is_money and saved == found.used:
+        return pgettext("loyalty", "You keep %(left)s.") % parts
     return pgettext("loyalty", "Saves %(amount)s, leaves %(left)s.") % parts
 
 

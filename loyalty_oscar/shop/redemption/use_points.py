@@ -231,7 +231,7 @@ def _not_enough(unit: Unit, ready: int) -> Refused:
     text = pgettext("loyalty", "You have %(points)s. Choose a number up to %(number)s.")
     if unit.is_money:
         text = pgettext("loyalty", "You have %(points)s. Choose no more than that.")
-    said = text % {"points": words.points(unit=unit, points=ready), "number": words.number(unit=unit, points=ready)}
+    said = text % {"points": words.points(unit=unit, points=ready), "number": words.short(unit=unit, points=ready)}
     return Refused(code="not_enough_points", text=said)
 
 

@@ -16,7 +16,7 @@ from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.queries import has_terms, terms_of, use_in_force
 
 from ..orders.receivers import is_just_written
-from .discount import applied_to
+from .discount import applied_to, used_in_words
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -43,12 +43,10 @@ def in_totals(*, subject: Any, request: Any) -> Piece | None:
     before = subject.total_incl_tax_excl_discounts if subject.is_tax_known else subject.total_excl_tax_excl_discounts
     told = {"amount": applied.minor, "before": money.to_minor(amount=before, currency=currency)}
     told = {name: money.in_words(minor=minor, currency=currency) for name, minor in told.items()}
-    unit = applied.redemption.hold.account.unit
-    text = pgettext("loyalty", "%(points)s used") % {"points": words.points(unit=unit, points=applied.points)}
     amount = f"\N{MINUS SIGN}{told['amount']}"
     return "loyalty/widgets/points_row.html", {
         "value": applied.points,
-        "text": text,
+        "text": used_in_words(applied=applied),
         "amount": amount,
         "before": "" if others else told["before"],
     }
@@ -70,6 +68,8 @@ def thank_you(*, subject: Any, request: Any) -> Piece | None:
         return None
     ready = request.loyalty.account.available
     text = pgettext("loyalty", "That took %(amount)s off your goods. You still have %(points)s ready.")
+    if _is_amount(use):
+        text = pgettext("loyalty", "You still have %(points)s ready.")
     return "loyalty/widgets/thank_you_used.html", {
         "value": use.points,
         "points": words.points(unit=use.hold.account.unit, points=use.points),
@@ -85,6 +85,8 @@ def in_mail(*, subject: Any, request: Any = None) -> Piece | None:
         return None
     points = words.points(unit=use.hold.account.unit, points=use.points)
     text = pgettext("loyalty", "%(points)s used: %(amount)s, taken off the prices above.")
+    if _is_amount(use):
+        text = pgettext("loyalty", "%(points)s used, taken off the prices above.")
     return "loyalty/mail/used.txt", {"text": text % {"points": points, "amount": f"\N{MINUS SIGN}{_saved(use)}"}}
 
 
@@ -113,6 +115,12 @@ def _use_of(order: Any) -> Redemption | None:
     if is_just_written(order=order):
         return getattr(order, "_loyalty_use", None)
     return use_in_force(order_id=order.pk)
+
+
+def _is_amount(use: Redemption) -> bool:
+    """Return whether what was used is the very amount that it took off."""
+    unit = use.hold.account.unit
+    return unit.is_money and use.currency == unit.program.currency and use.points == use.minor
 
 
 def _saved(use: Redemption) -> str:

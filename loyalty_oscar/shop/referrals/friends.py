@@ -62,9 +62,7 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
     found = totals(member_id=member.pk, at=at)
     counted = npgettext("loyalty", "%(count)d friend", "%(count)d friends", found["count"]) % {"count": found["count"]}
     text = pgettext("loyalty", "%(friends)s: %(ready)s ready, %(way)s on the way.")
-    # An amount of money has its sign wherever it stands.
-    counted_way = words.points if unit.is_money else words.number
-    ready, way = words.points(unit=unit, points=found["ready"]), counted_way(unit=unit, points=found["way"])
+    ready, way = (words.points(unit=unit, points=found[state]) for state in ("ready", "way"))
     if rows and not any(row.giver_points for row in rows):
         return {"friends": shown, "friends_sum": pgettext("loyalty", "%(friends)s.") % {"friends": counted}}
     return {"friends": shown, "friends_sum": text % {"friends": counted, "ready": ready, "way": way}}
@@ -72,7 +70,7 @@ def friends(*, member: Member, unit: Unit, at: datetime) -> dict[str, Any]:
 
 def _friend(row: Referral, placed_at: datetime | None, unit: Unit, at: datetime) -> Friend:
     chip, has = _chip(row, at), row.has("giver") if row.state == State.REWARDED else Promise()
-    number = words.number(unit=unit, points=has.points, signed=True)
+    number = words.points(unit=unit, points=has.points, signed=True)
     if has.reward_id is not None:
         number = words.promised(unit=unit, row=row, prefix="giver_")
     elif chip == "used" or not row.giver_points:

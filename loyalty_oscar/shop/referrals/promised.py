@@ -23,7 +23,7 @@ from .gift import referral_of
 class InvitationGift:
     """The newcomer's side of a referral, as a part of what an order is about to bring."""
 
-    def coming(self, *, purchase: Purchase | None, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def coming(self, *, purchase: Purchase | None, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """
         Return what the invitation adds, or how far away it is. One query for members, more for who was brought.
 
@@ -31,7 +31,6 @@ class InvitationGift:
         """
         if purchase is None:
             return ()
-        visit = request.loyalty
         row = referral_of(visit=visit)
         if row is None or row.order_id is not None or not row.promise("newcomer"):
             return ()
@@ -47,9 +46,8 @@ class InvitationGift:
             return [PromisedPart(points=row.newcomer_points, text=_looked_at(said), is_sure=False)]
         return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
 
-    def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def came(self, *, order: Any, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """Return what the invitation brought with this order, or that somebody looks at it first."""
-        visit = request.loyalty
         row = referral_of(visit=visit)
         if row is None or row.order_id != order.pk or not row.promise("newcomer"):
             return ()

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.utils.translation import pgettext
+
 from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
+
+from .visit import Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +40,11 @@ class PromisedPart:
 class PurchaseGifts(Protocol):
     """Tells what a feature gives the customer of an order beside what the order earns."""
 
-    def coming(self, *, purchase: Purchase | None, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def coming(self, *, purchase: Purchase | None, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """Return what this visitor would get for a purchase made now; None: for one that nobody knows yet."""
         ...
 
-    def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def came(self, *, order: Any, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """Return what this visitor got for an order that was looked at."""
         ...
 
@@ -49,15 +53,15 @@ class PurchaseGifts(Protocol):
 purchase_gifts: Hook[PurchaseGifts] = Hook("purchase_gifts", PurchaseGifts, on_error=RAISE)
 
 
-def parts_coming(*, purchase: Purchase | None, request: Any, at: datetime) -> list[PromisedPart]:
+def parts_coming(*, purchase: Purchase | None, visit: Visit, at: datetime) -> list[PromisedPart]:
     """Return what a visitor would get for a purchase beside what it earns, as the features tell it."""
-    told = purchase_gifts.answers("coming", purchase=purchase, request=request, at=at)
+    told = purchase_gifts.answers("coming", purchase=purchase, visit=visit, at=at)
     return [part for parts in told for part in parts]
 
 
-def parts_that_came(*, order: Any, request: Any, at: datetime) -> list[PromisedPart]:
+def parts_that_came(*, order: Any, visit: Visit, at: datetime) -> list[PromisedPart]:
     """Return what an order brought its customer beside what it earned, as the features tell it."""
-    told = purchase_gifts.answers("came", order=order, request=request, at=at)
+    told = purchase_gifts.answers("came", order=order, visit=visit, at=at)
     return [part for parts in told for part in parts]
 
 
@@ -66,9 +70,10 @@ def in_all(*, unit: Unit, points: int, parts: Sequence[PromisedPart]) -> dict[st
     total = points + sum(part.points for part in parts if part.is_sure)
     found: dict[str, Any] = {"parts": parts}
     if total != points:
+        told = {"points": words.points(unit=unit, points=total), "worth": worth(unit=unit, points=total)}
+        text = pgettext("loyalty", "%(points)s in all = %(worth)s")
         found["all"] = {
             "value": total,
-            "points": words.points(unit=unit, points=total),
-            "worth": worth(unit=unit, points=total),
+            "text": (text if told["worth"] else pgettext("loyalty", "%(points)s in all")) % told,
         }
     return found

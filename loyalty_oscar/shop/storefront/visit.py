@@ -36,10 +36,13 @@ visit_facts: Registry[VisitFact] = Registry("fact of a visit", VisitFact)
 
 
 class Visit:
-    """The program that serves this site and the visitor's account in it. One query for members, none for others."""
+    """
+    The program that serves this site and the visitor's account in it. One query for members, none for others; it goes
+    to the database `using` where one is named.
+    """
 
-    def __init__(self, request: Any, user: Any = None) -> None:
-        self.request, self._user, self._once = request, user, {}
+    def __init__(self, request: Any, user: Any = None, *, using: str | None = None) -> None:
+        self.request, self._user, self._once, self._using = request, user, {}, using
         self._prices: PriceContext | None = None
         self._priced_user: Any = None
         #: The delivery that the page shows, where it shows any.
@@ -134,7 +137,7 @@ class Visit:
         user = self.user
         if self.unit is None or user is None or not user.is_authenticated:
             return None, None
-        member, account = membership_of_user(user_id=user.pk, unit=self.unit)
+        member, account = membership_of_user(user_id=user.pk, unit=self.unit, using=self._using)
         if member is not None and member.program_version > self.unit.program.version:
             # Staff changed something in another process: this visit goes on with that.
             read_versions()

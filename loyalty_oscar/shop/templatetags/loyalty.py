@@ -27,6 +27,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import has_terms
 
 from ..pricing import labels
+from ..storefront.retold import retold
 from ..storefront.visit import takes_part, teases, visit_facts
 
 register = template.Library()
@@ -83,7 +84,7 @@ def loyalty_badge(context: Context, short: bool = False) -> str:
 
 def badge(*, unit: Unit, points: int) -> dict[str, Any]:
     """Return what stands on a badge: the value, the number, and both with the word."""
-    number = words.number(unit=unit, points=points)
+    number = words.short(unit=unit, points=points)
     return {"value": points, "number": number, "points": words.points(unit=unit, points=points)}
 
 
@@ -190,7 +191,7 @@ def loyalty_named(discounts: Iterable[Any]) -> list[Named]:
 def loyalty_order_mail(context: Context, order: Any) -> str:
     """Write into the confirmation of an order what features have to say of it; needs no request."""
     said = contributions.render("mail:order", subject=order, request=None, inside=context)
-    return SafeString(" ".join(piece.strip() for piece in said))
+    return SafeString("\n".join(piece.strip() for piece in said))
 
 
 @register.filter
@@ -281,6 +282,26 @@ def loyalty_in_lines(parser: Any, token: Any) -> InLines:
     inside = parser.parse(["end_loyalty_in_lines"])
     parser.delete_first_token()
     return InLines(inside, basket)
+
+
+class Retold(template.Node):
+    """Oscar's markup of lines, with what features say otherwise in their words."""
+
+    def __init__(self, inside: template.NodeList, lines: template.base.FilterExpression) -> None:
+        self.inside, self.lines = inside, lines
+
+    def render(self, context: Context) -> str:
+        return retold(html=self.inside.render(context), lines=self.lines.resolve(context) or ())
+
+
+@register.tag
+def loyalty_retold(parser: Any, token: Any) -> Retold:
+    """Say of lines of a basket or of an order, around Oscar's markup of them, in plain words what Oscar does not."""
+    _name, lines = token.split_contents()
+    lines = parser.compile_filter(lines)
+    inside = parser.parse(["end_loyalty_retold"])
+    parser.delete_first_token()
+    return Retold(inside, lines)
 
 
 @register.filter

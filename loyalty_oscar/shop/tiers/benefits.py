@@ -16,6 +16,7 @@ from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.tiers.models import Ladder, Tier
 from loyalty_oscar.tiers.queries import prices_in_force
+from loyalty_oscar.tiers.words import more
 
 from .conditions import PROXY
 
@@ -38,9 +39,7 @@ def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
     """Return what stands on the level itself: more points, a gift, and lines of text."""
     found = []
     if tier.percent > 100:
-        text = pgettext("loyalty", "%(unit)s: %(percent)s %% more")
-        said = {"percent": money.number(tier.percent - 100), "unit": words.title(unit=unit)}
-        found.append(text % said)
+        found.append(more(percent=tier.percent, unit=unit))
     promise = Promise() if reached else promise_of(row=tier)
     if promise.reward_id is not None:
         text = pgettext("loyalty", "A gift when you first reach it: %(reward)s")
@@ -52,12 +51,13 @@ def own(*, tier: Tier, unit: Unit, reached: bool = False) -> list[str]:
 
 
 def _prices(ladder: Ladder, tier: Tier, at: datetime) -> list[str]:
-    """The best member price of each product set, that of everything last."""
+    """The best member price of each product set that is better than that of everything, which comes last."""
     best: dict[str, int] = {}
     for price in prices_in_force(program_id=ladder.program_id, at=at):
         if price.tier.rank <= tier.rank:
             name = price.product_set.name if price.product_set else ""
             best[name] = max(best.get(name, 0), price.percent)
+    best = {name: percent for name, percent in best.items() if not name or percent > best.get("", 0)}
     named = pgettext("loyalty", "Member price: %(percent)s %% off %(products)s")
     everything = pgettext("loyalty", "Member price: %(percent)s %% off everything")
     return [

@@ -144,5 +144,6 @@ def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime
     end = standing.kept_until + timedelta(days=ladder.grace_days)
     return {
         "to_keep": counted(ladder=ladder, value=found.to_keep, unit=unit) if found.to_keep else "",
+        "keep_day": words.last_day(found.keep_by, zone=zone),
         "grace_day": words.last_day(end, zone=zone) if ladder.grace_days else "",
     }

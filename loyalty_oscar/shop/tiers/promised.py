@@ -19,16 +19,15 @@ from loyalty_oscar.tiers.queries import ladder_of, tier_name
 
 from ..orders import statuses
 from ..storefront.promised import PromisedPart, purchase_gifts
-from ..storefront.visit import takes_part
+from ..storefront.visit import Visit, takes_part
 from .levels import standing_of_visit, value_of_purchase
 
 
 class LevelGift:
     """The welcome gifts of the levels that an order reaches, as parts of what it is about to bring."""
 
-    def coming(self, *, purchase: Purchase | None, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def coming(self, *, purchase: Purchase | None, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """Return the gift of each level that this purchase would reach. No query where no level above brings any."""
-        visit = request.loyalty
         ladder = ladder_of(program_id=visit.unit.program_id)
         is_in = takes_part(visit=visit)
         # A stranger could keep the order as a guest: then it is the first of a new account.
@@ -49,9 +48,8 @@ class LevelGift:
         )
         return [_part(tier, tier.points, words.promised(unit=visit.unit, row=tier), is_sure=is_in) for tier in reached]
 
-    def came(self, *, order: Any, request: Any, at: datetime) -> Sequence[PromisedPart]:
+    def came(self, *, order: Any, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
         """Return the gifts that came since this order was placed. One query where levels bring any."""
-        visit = request.loyalty
         ladder = ladder_of(program_id=visit.unit.program_id)
         if ladder is None or visit.account is None or not any(promise_of(row=tier) for tier in ladder.known_tiers):
             return ()

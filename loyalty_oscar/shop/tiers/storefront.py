@@ -257,7 +257,7 @@ def _progress(visit: Visit, ladder: Ladder) -> TierProgress:
         first = next((tier for tier in ladder.known_tiers if tier.threshold), None)
         at, zone = clock.now(), ladder.program.time_zone
         _start, end = span(window=ladder.window, at=at, zone=zone, since=periods.local_day(at=at, zone=zone))
-        nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "tier": base}
+        nothing = {"kept_until": None, "value": 0, "unsafe": 0, "to_keep": 0, "keep_by": None, "tier": base}
         return TierProgress(next_tier=first, missing=first.threshold if first else 0, ends_at=end, **nothing)
     standing = standing_of_visit(visit=visit)
     told = {"member_id": visit.member.pk, "joined_at": visit.member.joined_at}
@@ -287,9 +287,9 @@ def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
             "next_tier": above,
             "by": end,
         }
-    if found.to_keep and _is_about_to_end(found):
+    if found.to_keep and found.kept_until and clock.now() < found.kept_until:
         said["to_keep"] = amount(found.to_keep)
-        said["keep_by"] = _day(ladder, found.kept_until)
+        said["keep_by"] = _day(ladder, found.keep_by)
     return said
 
 
@@ -300,11 +300,6 @@ def _ending(ladder: Ladder, found: TierProgress) -> dict[str, Any]:
         return {}
     grace = _day(ladder, kept + timedelta(days=ladder.grace_days)) if ladder.grace_days else ""
     return {"ends_soon": True, "grace": grace}
-
-
-def _is_about_to_end(found: TierProgress) -> bool:
-    """Within a year of its date it matters what keeps a level, and before that nothing counts toward it yet."""
-    return found.kept_until is not None and clock.now() < found.kept_until <= clock.now() + timedelta(days=366)
 
 
 def percent(part: int, whole: int) -> str:

@@ -112,6 +112,24 @@ class TestTwoMultipliers:
         assert text == "This and “One” add up to 2.5 times, on what is in each of dogs, beds."
         assert brings(bed) == 250
 
+    @pytest.mark.parametrize(
+        ("cap", "most", "brought"),
+        [
+            ("cap-per-order", "at most 20 paws an order", 220),
+            ("cap-per-day", "at most 20 paws a day for each member", 220),
+            ("cap-per-month", "at most 20 paws a calendar month for each member", 220),
+            ("cap-per-member", "at most 20 paws in all for each member", 220),
+            ("budget", "at most 20 paws for all members together", 220),
+        ],
+    )
+    def test_say_where_one_ends(self, rule, said, cap, most, brought):
+        toy = a_product("Toy", "100.00")
+        base(rule), rule("one", {"percent": 150}, (cap, {"points": 20}))
+        two = rule("two", {"percent": 200, "group": "own"})
+        assert said(two) == [f"This and “One” add up to 2.5 times, on everything. “One” brings {most}."]
+        assert brings(toy) == brought
+        assert said(Rule.objects.get(code="one"))[0].endswith(f"on everything. This brings {most}.")
+
     def test_say_so_when_one_is_saved(self, root, unit, rule):
         rule("one", {"percent": 150})
         data = typed(name="Two", unit=unit.pk, p_percent="2", p_group="own")

@@ -99,7 +99,7 @@ class TestTheSentenceOfARule:
         assert read(cashback, a_share(10, 1000)) == "€0.10 for each €10.00, on everything."
 
     def test_multiplies_cashback_and_gives_amounts(self, cashback):
-        assert read(cashback, Multiplier(percent=200)) == "2 × as much for money paid, on everything."
+        assert read(cashback, Multiplier(percent=200)) == "Twice as much back for what you spend on everything."
         assert read(cashback, PerUnit(points=5)) == "€0.05 for each piece, on everything."
 
 
@@ -161,7 +161,7 @@ class TestALevel:
         assert Tier.objects.get().points == 250
         page = last_page(root, Ladder)
         assert values(page)["tiers-0-points"] == "2.50"
-        assert "Bronze from €50.00 (Paws: 10 % more, a gift of €2.50)" in text_of(page)
+        assert "Bronze from €50.00 (10 % more back, a gift of €2.50)" in text_of(page)
 
 
 class TestBringingAFriend:

@@ -135,7 +135,7 @@ class TestANewRule:
             {"code": "dates", "params": {"first": "2096-05-01", "last": "2096-05-31"}},
         ]
         assert read_back(root.get(page(Rule.objects.get(code="double-may")))) == (
-            "1.5 × as much for money paid, on Cat food, except Cards, in orders of at least €30.00, "
+            "1.5 times the paws for what you spend on Cat food, except Cards, in orders of at least €30.00, "
             "from 1 May 2096 to 31 May 2096."
         )
 
@@ -555,6 +555,16 @@ class TestWhatIsGivenBack:
 
     def test_stands_beside_the_rule(self, root, base):
         assert self.said(root.get(page(base))) == "You give back 1 % of the money paid, with what counts everywhere."
+
+    def test_says_where_it_ends_and_where_what_counts_anyway_does(self, root, unit, base):
+        told = {"unit": unit, "type": "multiplier", "actor": "system", "at": clock.now()}
+        narrowed = [{"code": code, "params": {"points": 50}} for code in ("cap-per-order", "cap-per-day")]
+        save_rule(code="double", name="Double", params={"percent": 200}, narrowed=narrowed, **told)
+        forget_cache()
+        mosts = "brings at most 50 paws an order, at most 50 paws a day for each member."
+        says = "You give back 2 % of the money paid, with what counts everywhere."
+        assert self.said(root.get(page(Rule.objects.get(code="double")))) == f"{says} This {mosts}"
+        assert self.said(root.get(page(base))) == f"{says} “Double” {mosts}"
 
     @pytest.mark.parametrize(("points", "percent"), [("1", "2 %"), ("3", "4 %"), ("24", "25 %")])
     def test_counts_what_counts_anyway(self, root, unit, points, percent):

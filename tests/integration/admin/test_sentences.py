@@ -42,7 +42,7 @@ class TestASentence:
             (
                 Multiplier(percent=250),
                 [Dates(first="2026-05-09")],
-                "2.5 × as much for money paid, on everything, from 9 May 2026.",
+                "2.5 times the paws for what you spend on everything, from 9 May 2026.",
             ),
             (
                 PerUnit(points=5),

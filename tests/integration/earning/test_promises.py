@@ -162,8 +162,8 @@ GIVES = {
     r"(\d+) paws? for each ([€$])([\d.]+)": lambda o, lines, points, sign, step: (
         paid(lines) * int(points) / minor(step) if o.currency == {"€": "EUR", "$": "USD"}[sign.strip()] else 0
     ),
-    r"([\d.]+) × as much for money paid": lambda o, lines, times: (
-        (float(times) - 1) * paid(lines) / 100 if o.currency == "EUR" else 0
+    r"(Twice|[\d.]+ times) the paws": lambda o, lines, times: (
+        (float(times.replace("Twice", "2").split()[0]) - 1) * paid(lines) / 100 if o.currency == "EUR" else 0
     ),
     r"(\d+) paws? for each piece": lambda o, lines, points: int(points) * sum(line.quantity for line in lines),
     r"(\d+) paws for each order": lambda o, lines, points: int(points) * bool(lines),
@@ -193,6 +193,8 @@ def promised(text, order):
     """What the words say that a rule brings for an order beside one point a euro; every word must be understood."""
     assert text.endswith(".")
     gives, *parts = re.split(r", (?!which)", text[:-1])
+    gives, _spend, where = gives.partition(" for what you spend")
+    parts = [where.strip(), *parts] if where else parts
     lines, admitted = [line for line in order.lines if line.paid_minor], True
     # Of somebody's first order: what holds for a day, a month and everybody holds for it too.
     of_what = "an order|(?:a day|a calendar month|in all) for each member|for all members together"
@@ -278,6 +280,27 @@ class TestTheSentenceOfARule:
                 said = int(alone + promised(text, order) + 1e-9)
                 assert brought(order, base, rule) == said, (text, order)
 
+    @pytest.mark.parametrize(
+        ("percent", "says"),
+        [
+            (101, "1.01 times the paws"),
+            (150, "1.5 times the paws"),
+            (199, "1.99 times the paws"),
+            (200, "Twice the paws"),
+            (201, "2.01 times the paws"),
+            (300, "3 times the paws"),
+            (1000, "10 times the paws"),
+        ],
+    )
+    def test_promises_what_every_multiplier_brings(self, unit, percent, says):
+        base = a_rule("per-amount", BASE, version=0)
+        rule = a_rule("multiplier", {"percent": percent}, ("product-set", {"sets": ["dogs"]}))
+        text = words_of(rule, unit)
+        assert text == f"{says} for what you spend on Dog beds."
+        for order in purchases():
+            alone = paid(order.lines) / 100 if order.currency == "EUR" else 0
+            assert brought(order, base, rule) == int(alone + promised(text, order) + 1e-9), order
+
     def test_would_be_caught_with_a_wrong_word(self, unit):
         rule = a_rule("first-order", RULES["first-order"][0], ("minimum-spend", CONDITIONS["minimum-spend"][0]))
         text = words_of(rule, unit).replace("20.00", "20.01")
@@ -352,7 +375,7 @@ class TestALevelInASentence:
     )
     def test_is_called_by_its_name(self, unit, rank, says):
         rule = a_rule("multiplier", {"percent": 300}, ("tier", {"rank": rank}))
-        assert words_of(rule, unit) == f"3 × as much for money paid, on everything, {says}."
+        assert words_of(rule, unit) == f"3 times the paws for what you spend on everything, {says}."
 
     def test_is_called_so_on_the_public_page(self, unit, client):
         narrowed = [{"code": "tier", "params": {"rank": 3}}]
@@ -362,5 +385,5 @@ class TestALevelInASentence:
         )  # fmt: skip
         forget_cache()
         page = text_of(client.get("/loyalty/how-it-works/"))
-        assert "3 × as much for money paid, on everything, for members of level Gold ." in page
+        assert "3 times the paws for what you spend on everything, for members of level Gold ." in page
         assert not CAMEL_CASE.search(page.partition("What an order brings")[2].partition("An example")[0])

@@ -66,6 +66,7 @@ class TestTheBasket:
         form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-MIN_NUM_FORMS": 0, "form-MAX_NUM_FORMS": 9}
         page = client.post(BASKET, {**form, "form-0-id": line.pk, "form-0-quantity": 3}, follow=True)
         assert "First on the trail: each member can have 2." in text_of(page)
+        assert "Available stock" not in text_of(page)
         assert 'max="2"' in page.content.decode()
         assert lines() == [1]
 

@@ -14,6 +14,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import Event, Notice
 from loyalty_oscar.program.operations import change_state, give
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import buy, expire, fulfil, give_back, not_fulfilled, show_code
 from loyalty_oscar.shop.notices import deliver, report_bounce, seen
@@ -21,8 +22,9 @@ from loyalty_oscar.shop.redemption.rewards import jobs
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.upkeep.jobs import NotAllDone
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import MemberFactory, RewardFactory
-from tests.storefront import TODAY, a_user
+from loyalty_oscar.testing.factories import GoalFactory, MemberFactory, RewardFactory
+from tests.storefront import TODAY, a_product, a_user
+from tests.storefront import buy as buy_goods
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -47,6 +49,48 @@ def have(member, *, key="1", **about):
     """A reward that a member can use for 30 days."""
     told = {"name": "A day at the spa", "price": 5, "valid_days": 30, "codes": [f"SPA-{key}"], **about}
     return buy(reward=RewardFactory(**told), member=member, key=key, at=TODAY)
+
+
+def filled(member, times):
+    """One order fills a stamp card for three pieces so often, each time for a coffee that can be used for 30 days."""
+    reward = RewardFactory(program=member.program, name="Coffee", price=None, valid_days=30)
+    GoalFactory(program=member.program, name="Stamp card", target=3, reward=reward)
+    forget_cache()
+    buy_goods(member.user, (a_product(price="1.00"), 3 * times), on=TODAY)
+    return Claim.objects.filter(member=member).order_by("pk")
+
+
+class TestACardThatOneOrderFillsSeveralTimes:
+    @pytest.mark.parametrize(
+        ("times", "says"), [(1, "“Coffee” is yours"), (2, "“2 × Coffee” is yours"), (3, "“3 × Coffee” is yours")]
+    )
+    def test_sends_one_mail_that_says_how_often(self, member, times, says):
+        filled(member, times)
+        assert [subject for subject in leave(TODAY + DAY) if "Coffee" in subject] == [says]
+
+    def test_tells_of_another_order_by_itself(self, member):
+        filled(member, 2)
+        buy_goods(member.user, (a_product(price="1.00"), 3), on=TODAY + timedelta(minutes=5))
+        told = [subject for subject in leave(TODAY + DAY) if "Coffee" in subject]
+        assert sorted(told) == ["“2 × Coffee” is yours", "“Coffee” is yours"]
+
+    def test_tells_once_that_all_end_and_lets_none_end_untold(self, member):
+        claims = filled(member, 3)
+        leave(TODAY + DAY)
+        mails = nights(15, 29)
+        assert len([subject for told in mails.values() for subject in told]) == 1
+        assert "3 × Coffee" in next(iter(mails.values()))[0]
+        a_night(ENDS + DAY)
+        assert {claim.state for claim in claims.all()} == {Claim.State.OVER}
+
+    def test_tells_of_those_that_are_left_where_the_first_was_used(self, member):
+        claims = filled(member, 2)
+        leave(TODAY + DAY)
+        with clock.at(TODAY + 21 * DAY):
+            list(jobs.run(TODAY + 21 * DAY))
+        Claim.objects.filter(pk=claims[0].pk).update(state=Claim.State.USED)
+        (subject,) = leave(TODAY + 21 * DAY)
+        assert "Coffee" in subject and "×" not in subject
 
 
 def leave(at):

@@ -10,6 +10,8 @@ from oscar.apps.shipping.methods import Free
 from oscar.core.loading import get_class
 from oscar.core.prices import Price
 
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program import words
 from loyalty_oscar.program.contributions import render
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import give_back
@@ -185,7 +187,8 @@ class TestAGift:
         assert re.findall(r'<option value="\d+">(\w+)</option>', page.content.decode()) == ["Mug", "Bowl"]
         page = post(client, claim, product=bowl.pk)
         assert page.context["basket"].total_incl_tax == 20
-        assert "Bowl (Gift = " in plain(page)
+        assert f"Bowl (Gift: {claim.reward.name})" in plain(page)
+        assert "Gift =" not in plain(page)
         assert page.content.decode().count("Free with your reward") == 1
 
     def test_is_tagged_and_not_ones_own_of_the_same_product(self, unit, boris, client):
@@ -193,7 +196,7 @@ class TestAGift:
         claim = have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1))
         add(client, mug)
         page = plain(post(client, claim))
-        assert page.index("Mug") < page.index("Mug (Gift") < page.index("Free with your reward")
+        assert page.index("Mug") < page.index("Mug (Gift:") < page.index("Free with your reward")
 
     @pytest.mark.parametrize("product", ["", "x", "9" * 30, "0"])
     def test_that_was_not_chosen_is_asked_for(self, unit, boris, client, product):
@@ -203,8 +206,28 @@ class TestAGift:
         post(client, claim, product=product)
         assert fresh(claim).uses.filter(slot__isnull=False).count() == 0
 
-    def test_has_no_second_piece(self, unit, boris, client):
+    def test_is_called_a_gift_in_plain_words_wherever_lines_are_shown(self, unit, boris, client):
         mug = a_product("Mug", "9.90")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1))
+        add(client, a_product("Bed", price="20.00"))
+        post(client, claim)
+        basket = client.get("/basket/").context["basket"]
+        with clock.at(TODAY):
+            pages = [client.get("/basket/"), client.get("/catalogue/")]  # The second has them in its header.
+            order = place(basket)
+            session = client.session
+            session["checkout_order_id"] = order.pk
+            session.save()
+            pages += [client.get(address) for address in ("/checkout/thank-you/", f"/accounts/orders/{order.number}/")]
+        for page in pages:
+            assert f"Mug (Gift: {claim.reward.name})" in plain(page)
+            assert "Gift =" not in plain(page)
+
+    @pytest.mark.parametrize("tracks_stock", [True, False])
+    def test_has_no_second_piece(self, unit, boris, client, tracks_stock):
+        mug = a_product("Mug", "9.90")
+        mug.product_class.track_stock = tracks_stock
+        mug.product_class.save()
         claim = have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1))
         add(client, a_product(price="20.00"))
         page = post(client, claim)
@@ -213,7 +236,9 @@ class TestAGift:
         for number, form in enumerate(forms):
             gift = form.instance.product_id == mug.pk
             data |= {f"form-{number}-id": form.instance.pk, f"form-{number}-quantity": 2 if gift else 1}
-        client.post("/basket/", data)
+        page = plain(client.post("/basket/", data, follow=True))
+        assert "Available stock" not in page
+        assert words.why(Because("gift_pieces", count=1)) in page
         assert [line.quantity for line in client.get("/basket/").context["basket"].all_lines()] == [1, 1]
         claim.refresh_from_db()
 

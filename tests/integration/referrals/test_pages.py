@@ -89,10 +89,11 @@ class TestTheMembersPage:
             "Priya First order on 2 May, return period ends on 19 May On the way +150",
             "Maximilian Hasn't ordered yet Joined –",
             "Jo First order on 3 March, no reward any more Taken back 0",
-            "4 friends: 150 paws ready, 150 on the way.",
+            "4 friends: 150 paws ready, 150 paws on the way.",
         ):
             assert said in text
         assert sorted(numbers(page(), "friend")) == [0, 0, 150, 150]
+        assert "+150 paws" in text_of(page())
 
     def test_names_the_friend_beside_the_points_that_are_on_the_way(self, client, club):
         priya = friend(club, "Priya www.bad.example")
@@ -141,7 +142,7 @@ class TestTheMembersPage:
         buy(friend(club, "Dee"), (a_product(price="30.00"), 1), on=day(3, 3))
         text = text_of(page())
 
-        assert "4 friends: 450 paws ready, 150 on the way." in text
+        assert "4 friends: 450 paws ready, 150 paws on the way." in text
         assert [name in text for name in ("Ann", "Bob", "Cid", "Dee")] == [False, False, True, True]
 
     def test_is_reached_by_the_account_tabs_where_there_is_a_scheme(self, page, client):

@@ -98,6 +98,29 @@ class TestTheMailAboutPointsThatAreReady:
         assert leave(day(3, 20)) == ["Boris, 157 paws ready for you: €1.57 off your next order"]
         assert sum(announce_ready(at=day(3, 21))) == 0
 
+    @pytest.mark.parametrize(("points", "is_told"), [(9, False), (10, True)])
+    def test_leaves_little_for_more(self, points, is_told):
+        a_club()
+        user = a_user()
+        for price, number in (("0.99", 1), (f"{points}.00", 2), ("1.00", 4)):
+            arrive(buy(user, (a_product(price=price), 1), on=day(3, number)), on=day(3, number))
+        ripen(on=day(3, 17))
+        list(announce_ready(at=day(3, 17)))
+        leave(day(3, 17))
+        assert inbox(user) == ([f"{points} paws ready for you: €0.10 off your next order"] if is_told else [])
+        ripen(on=day(3, 19))
+        list(announce_ready(at=day(3, 19)))
+        leave(day(3, 19))
+        assert inbox(user) == ["10 paws ready for you: €0.10 off your next order"]
+
+    def test_tells_of_every_single_one_where_the_shop_wants_it(self, settings):
+        settings.LOYALTY_READY_NOTICE_LEAST = 1
+        a_club()
+        user = a_user()
+        arrive(buy(user, (a_product(price="1.00"), 1), on=day(3, 1)), on=day(3, 1))
+        ripen(on=day(3, 17))
+        assert sum(announce_ready(at=day(3, 17))) == 1
+
     def test_tells_the_next_day_of_what_became_ready_after_it(self, user):
         ripen(on=day(3, 18))
         list(announce_ready(at=day(3, 18)))

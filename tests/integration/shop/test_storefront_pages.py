@@ -14,6 +14,7 @@ from loyalty_oscar.program.models import Program, TermsVersion
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.storefront.visit import Visit
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import RuleFactory
 from tests.integration.exclusives.sales import searching_tables
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import imported
@@ -160,6 +161,27 @@ class TestTheProductPage:
         assert "Double on dog beds: 100 % more +89.00" in text_of(visit(bed.get_absolute_url()))
         assert "Earn 3 paws" in text_of(visit(bone.get_absolute_url()))
 
+    @pytest.mark.parametrize(("who", "more"), [("a stranger", [20]), ("a newcomer", [20]), ("a customer", [])])
+    def test_says_beside_it_what_a_first_order_brings_as_the_basket_does(self, visit, who, more):
+        first_order_bonus(a_club())
+        product = a_product(price="24.90")
+        user = None if who == "a stranger" else a_user()
+        if who == "a customer":
+            buy(user, (product, 1), on=day(5, 1))
+        page = visit(product.get_absolute_url(), user)
+        assert (numbers(page, "earn"), numbers(page, "earn-more"), numbers(page, "earn-all")) == ([24], more, [])
+        assert ("Plus 20 paws for a first order" in text_of(page)) == bool(more)
+        if user:
+            a_basket(user, (product, 1))
+            assert numbers(visit(reverse("basket:summary"), user), "earn") == [24 + sum(more)]
+
+    @pytest.mark.parametrize(("least", "more"), [(2000, [20]), (2001, [])])
+    def test_promises_for_a_first_order_only_what_each_variant_brings(self, visit, least, more):
+        narrowed = [{"code": "minimum-spend", "params": {"currency": "EUR", "minimum_minor": least}}]
+        RuleFactory(program=a_club().program, first_order=True, at=day(1, 1), narrowed=narrowed)
+        page = visit(variants("20.00", "29.90").get_absolute_url())
+        assert numbers(page, "earn-more") == more
+
     def test_says_nothing_where_nothing_is_earned(self, visit):
         a_club()
         for product in (a_product(price="0.40"), a_product(price="0.00")):
@@ -258,7 +280,7 @@ class TestHowItWorks:
         said = text_of(visit(reverse("loyalty:how-it-works")))
         said = said.replace(" ,", ",").replace(" .", ".")
         assert "1 paw for each €1.00, on everything." in said
-        assert "2 × as much for money paid, on Dog beds." in said
+        assert "Twice the paws for what you spend on Dog beds." in said
         assert "20 paws for the first order" in said
         assert "one thing for €42.50 and one for €19.90 brings 62 paws" in said
         assert "ready 14 days after delivery" in said

@@ -21,7 +21,7 @@ from loyalty_oscar.tiers.queries import ladder_of
 from tests.integration.shop.test_using_points_pages import preview
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, text_of
 
-from .ladders import a_ladder
+from .ladders import a_ladder, hand
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +244,27 @@ class TestTheLevelCard:
         assert "Your level: Gold Given by the shop until 1 October 2026." in page
         assert "Keep Gold: €113.60 more by 1 October 2026." in page
 
+    @pytest.mark.parametrize(
+        ("until", "stands", "keeps"),
+        [
+            (day(10, 1), "1 October 2026", "Keep Gold: €113.60 more by 1 October 2026."),
+            (day(12, 31), "31 December 2026", "Keep Gold: €113.60 more by 31 December 2026."),
+            (day(1, 1, 2027), "1 January 2027", "Keep Gold: €113.60 more by 31 December 2026."),
+            (day(11, 1, 2027), "1 November 2027", "Keep Gold: €113.60 more by 31 December 2026."),
+            (day(1, 1, 2028), "1 January 2028", None),  # What is ordered this year keeps nothing then.
+        ],
+    )
+    def test_says_what_keeps_a_gift_by_orders_on_both_pages(self, visit, until, stands, keeps):
+        ladder, user = a_ladder(), silver()
+        hand(ladder, user, 3, until=until, at=day(5, 5))
+        for address in ("loyalty:overview", "loyalty:levels"):
+            page = text_of(visit(reverse(address), user))
+            assert f"Given by the shop until {stands}." in page
+            assert (keeps in page) if keeps else ("Keep Gold" not in page)
+        if keeps:
+            buy(user, (a_product("Box", "113.60"), 1), on=day(5, 6))
+            assert "Yours until 31 December 2027." in account(user, visit)
+
     def test_asks_twice_more_at_most(self):
         ladder, user = a_ladder(), silver()
         costly = asked(user, reverse("loyalty:overview"))
@@ -269,6 +290,16 @@ class TestTheTableOfLevels:
         assert "Gold From €400.00 Paws: 20 % more A birthday cake First in line" in page
         assert "one level at a time" in page
         assert ladder.tiers.count() == 3
+
+    @pytest.mark.parametrize(("of_set", "is_said"), [(10, False), (12, False), (13, True)])
+    def test_says_the_price_of_a_set_only_where_it_is_better_than_that_of_everything(self, visit, of_set, is_said):
+        silver, beds = a_ladder().tiers.get(code="silver"), ProductSetFactory(code="beds", name="Beds")
+        for percent, product_set in ((12, None), (of_set, beds)):
+            MemberPrice.objects.create(tier=silver, percent=percent, product_set=product_set, starts_at=day(1, 1))
+        forget_cache()
+        page = text_of(visit(reverse("loyalty:how-it-works")))
+        assert "Member price: 12 % off everything" in page
+        assert (f"Member price: {of_set} % off Beds" in page) == is_said
 
     def test_speaks_the_readers_language(self, visit):
         a_ladder()

@@ -5,9 +5,12 @@ Gifts in the basket: lines of their own, as many pieces of them free as rewards 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+from django.utils.translation import pgettext
 from oscar.apps.partner.availability import Base as Availability
 from oscar.core.loading import get_model
 
@@ -21,6 +24,7 @@ from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim
 
 from ...pricing.gate import line_gates
+from ...storefront.retold import line_texts, too_many
 from ..promise import has_prices
 from .gift_lines import gift_option, gifts_in, is_gift, option_key
 from .in_basket import given_to, goods_of, rewards_on
@@ -79,6 +83,12 @@ class Covered(Availability):
         return getattr(self.inner, name)
 
     @property
+    def num_available(self) -> int:
+        """How many there are for this visitor: Oscar caps the field of a basket line by it, and names it."""
+        there = getattr(self.inner, "num_available", None)
+        return self.most + self.own if there is None else min(there, self.most + self.own)
+
+    @property
     def is_available_to_buy(self) -> bool:
         return self.inner.is_available_to_buy
 
@@ -109,6 +119,28 @@ class GiftGate:
 
 
 line_gates.register("gifts")(GiftGate())
+
+
+@line_texts.register("gifts")
+def in_words(*, lines: Sequence[Any]) -> dict[str, str]:
+    """
+    Return what Oscar prints of gifts ("Gift = 'A bowl'") and of too many of them, in plain words. Two queries at most
+    for an order, none for a basket without gifts.
+    """
+    key, found = option_key(), dict[str, str]()
+    if key is None:
+        return found
+    prefetch_related_objects(lines, "attributes")  # Those of a basket are there already.
+    for line in lines:
+        for one in line.attributes.all():
+            if one.option_id == key:
+                text = pgettext("loyalty", "Gift: %(reward)s")
+                found[f"{one.option.name} = '{one.value}'"] = text % {"reward": one.value}
+        availability = getattr(getattr(line, "purchase_info", None), "availability", None)
+        if isinstance(availability, Covered):
+            because = Because("gift_pieces", count=availability.most)
+            found[too_many(most=availability.num_available)] = words.why(because)
+    return found
 
 
 def _why_not(basket: Any, line: Any) -> Because:

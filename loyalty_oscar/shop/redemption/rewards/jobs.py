@@ -7,6 +7,7 @@ A date binds only if its member knew of it for 7 days. One that nobody could be 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,8 +20,8 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.operations.skipping import NOBODYS_FAULT
 from loyalty_oscar.program.conf import BINDING_DAYS
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
-from loyalty_oscar.program.models import State
+from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Notice, State
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import expire, open_now, put_off
 
@@ -33,7 +34,7 @@ topics.register(TOPIC)(
     Topic(
         title=pgettext_lazy("loyalty", "A reward can be used only a few more days"),
         text="a reward that a member has runs out in 10 days",
-        payload={"claim": "key of the reward that the member has", "until": "the moment, ISO 8601"},
+        payload={"claims": "keys of what the member has of this reward", "until": "the moment, ISO 8601"},
     )
 )
 #: A mail waits for the morning, and counts as arrived after 48 quiet hours: 7 days are left then.
@@ -127,17 +128,24 @@ def _ending(at: datetime, days: int) -> QuerySet[Claim]:
 
 
 def _announce(claims: Sequence[Claim], at: datetime) -> int:
-    news = unannounced(topic=TOPIC, happenings=[_happening(claim, at) for claim in claims])
+    """Announce the dates that were not yet; what a member has of one reward with one date is told at once."""
+    notices = Notice.objects.using(write_db()).filter(topic=TOPIC, about__in=[about(claim=claim) for claim in claims])
+    known, same = set(notices.values_list("about", flat=True)), defaultdict(list)
+    for claim in claims:
+        if about(claim=claim) not in known:
+            same[claim.member_id, claim.reward_id, claim.valid_until].append(claim)
+    news = [_happening(own, at) for own in same.values()]
     with transaction.atomic(using=write_db()):
         announce_many(happenings=news)
     return len(news)
 
 
-def _happening(claim: Claim, at: datetime) -> Happening:
-    named, until = about(claim=claim), claim.valid_until
-    payload = {"claim": claim.pk, "until": until.isoformat() if until else ""}
-    abouts = {named: TOLD_DAYS}
-    return Happening(topic=TOPIC, key=named, member_id=claim.member_id, payload=payload, at=at, abouts=abouts)
+def _happening(same: Sequence[Claim], at: datetime) -> Happening:
+    first, until = same[0], same[0].valid_until
+    payload = {"claims": [claim.pk for claim in same], "until": until.isoformat() if until else ""}
+    abouts = {about(claim=claim): TOLD_DAYS for claim in same}
+    key = about(claim=first)
+    return Happening(topic=TOPIC, key=key, member_id=first.member_id, payload=payload, at=at, abouts=abouts)
 
 
 jobs.add(

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program import words
+from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
 from loyalty_oscar.redemption.claims import DONE, GIVEN_BACK, GOT
@@ -40,18 +40,39 @@ def _claim(event: Event, *states: str) -> Claim | None:
     return rows.select_related("reward").first()
 
 
-def _letter(code: str, *, event: Event, claim: Claim | None, until: datetime | None = None) -> Letter | None:
-    """Return the letter with what every one about a reward says; None where there is no reward to speak of."""
+def _same(claim: Claim | None, *states: str) -> list[Claim]:
+    """
+    Return what a member got at the same moment and for the same reason as this reward, in one of these states still: an
+    order that fills a card three times brings three. Oldest first.
+    """
+    if claim is None:
+        return []
+    rows = Claim.objects.using(write_db()).filter(state__in=states, number=claim.number, valid_until=claim.valid_until)
+    rows = rows.filter(member_id=claim.member_id, reward_id=claim.reward_id, paid=claim.paid, got_at=claim.got_at)
+    return [row for row in rows.order_by("pk") if row.because == claim.because]
+
+
+def _letter(
+    code: str, *, event: Event, claim: Claim | None, times: int = 1, until: datetime | None = None
+) -> Letter | None:
+    """
+    Return the letter with what every one about a reward, had so many `times`, says; None where there is no reward to
+    speak of.
+    """
     member, account = event.member, account_of(member=event.member)
     if claim is None or account is None:
         return None
     site, zone = site_of(member=member), member.program.time_zone
+    reward = claim.reward.name
+    if times > 1:
+        reward = pgettext("loyalty", "%(times)s × %(reward)s") % {"times": money.number(times), "reward": reward}
     context = {
         **frame(user=member.user, site=site, program=member.program),
         "balances": balances(account=account, unit=account.unit),
         "link": through_login(site=site, path=reverse("loyalty:rewards")),
-        "reward": claim.reward.name,
-        "points": claim.reward.name,
+        "reward": reward,
+        "points": reward,
+        "times": times,
         "paid": words.points(unit=account.unit, points=claim.paid) if claim.paid else "",
         "why": words.why(claim.because),
         "is_again": claim.because.get("c") == AGAIN,
@@ -63,9 +84,16 @@ def _letter(code: str, *, event: Event, claim: Claim | None, until: datetime | N
 
 @letters.register(GOT)
 def reward_got(*, event: Event, at: datetime) -> Letter | None:
-    """Write the letter about a reward that a member took; None where it went back or ran out before it left."""
-    claim = _claim(event, State.WAITS, State.OPEN, State.ASKED, State.USED)
-    return _letter("LOYALTY_REWARD_GOT", event=event, claim=claim)
+    """
+    Write the letter about a reward that a member got, with all of the same; None where it went back or ran out before
+    it left, and where the letter about the first of them tells of it.
+    """
+    states = (State.WAITS, State.OPEN, State.ASKED, State.USED)
+    claim = _claim(event, *states)
+    same = _same(claim, *states)
+    if claim is None or claim.pk != same[0].pk:
+        return None
+    return _letter("LOYALTY_REWARD_GOT", event=event, claim=claim, times=len(same))
 
 
 @letters.register(GIVEN_BACK)
@@ -82,11 +110,17 @@ def reward_done(*, event: Event, at: datetime) -> Letter | None:
 
 @letters.register(TOPIC)
 def reward_ending(*, event: Event, at: datetime) -> Letter | None:
-    """Write the letter that a reward runs out soon; None where it was used, put off or given back meanwhile."""
-    claim = _claim(event, State.OPEN)
-    if claim is None or claim.valid_until is None or claim.valid_until.isoformat() != event.payload.get("until"):
+    """Write the letter that rewards run out soon; None where all were used, put off or given back meanwhile."""
+    rows = Claim.objects.using(write_db()).filter(pk__in=event.payload.get("claims", ()), state=State.OPEN)
+    found = [
+        claim
+        for claim in rows.select_related("reward").order_by("pk")
+        if claim.valid_until and claim.valid_until.isoformat() == event.payload["until"]
+    ]
+    if not found:
         return None
-    return _letter("LOYALTY_REWARD_ENDING", event=event, claim=claim, until=claim.valid_until)
+    until = found[0].valid_until
+    return _letter("LOYALTY_REWARD_ENDING", event=event, claim=found[0], times=len(found), until=until)
 
 
 @timings.register(GOT)

@@ -135,7 +135,7 @@ class MembersPage(LoginRequiredMixin, WithProgram, PageTitleMixin, TemplateView)
         """Return the question that opens the why of a line."""
         if not points:
             return pgettext("loyalty", "Why?")
-        number = words.number(unit=self.unit, points=abs(points))
+        number = words.short(unit=self.unit, points=abs(points))
         return pgettext("loyalty", "Why %(number)s?") % {"number": number}
 
 
@@ -221,7 +221,7 @@ class AccountView(MembersPage):
         said = said_of(reasons=reasons, briefly=True)
         return [
             {
-                "number": words.number(unit=self.unit, points=row.points),
+                "number": words.short(unit=self.unit, points=row.points),
                 "day": self.day(row.at) if row.at else "",
                 "order": numbers.get(row.source),
                 "text": said.get(place, words.why(row.because)) if place in reasons else "",
@@ -266,8 +266,8 @@ class AccountView(MembersPage):
             "total": total,
             "total_points": words.points(unit=self.unit, points=total),
             "made_up": total - account.debt,
-            "made_up_number": words.number(unit=self.unit, points=total - account.debt),
-            "number": words.number(unit=self.unit, points=account.debt),
+            "made_up_number": words.short(unit=self.unit, points=total - account.debt),
+            "number": words.short(unit=self.unit, points=account.debt),
             "story": [{"day": self.day(entry.effective_at), "why": words.why(entry.because)} for entry in story],
             "left": words.points(unit=self.unit, points=max(0, account.pending - account.debt)),
             "covers": account.pending >= account.debt,

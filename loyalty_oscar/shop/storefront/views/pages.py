@@ -176,7 +176,7 @@ class BadgeView(View):
         else:
             points = visit.account.available if visit.account else 0
             in_words = words.points(unit=visit.unit, points=points)
-            said = {"value": points, "number": words.number(unit=visit.unit, points=points), "points": in_words}
+            said = {"value": points, "number": words.short(unit=visit.unit, points=points), "points": in_words}
             # In a context of its own: nobody asks here what the processors of a page would.
             pieces = {
                 name: "".join(contributions.render(place, subject=visit, request=request, inside=Context()))
