@@ -410,6 +410,23 @@ def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -
             )
 
 
+def in_coins(*, form: forms.BaseForm, name: str, currency: str) -> None:
+    """Let an amount be typed to the smallest coin of its currency, where that takes more than two decimals (KWD)."""
+    field: Any = form.fields[name]
+    places = money.exponent(currency=currency)
+    if places > getattr(field, "decimal_places", places):
+        form.fields[name] = type(field)(
+            min_value=field.min_value,
+            max_value=field.max_value,
+            max_digits=field.max_digits + places,
+            decimal_places=places,
+            label=field.label,
+            help_text=field.help_text,
+            required=field.required,
+            initial=field.initial,
+        )
+
+
 def reward_fields(*names: str) -> tuple[str, ...]:
     """Return these names of fields for a reward, where there is any and something gives it; else a form has none."""
     return names if "claim" in grants and Reward.objects.exists() else ()

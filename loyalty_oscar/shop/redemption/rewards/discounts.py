@@ -25,7 +25,7 @@ from ..discount import KeptLine, called, count_after_commit, know_combinations, 
 from ..offer import is_lasting
 from .gift_lines import is_gift
 from .gifts import shares
-from .in_basket import AppliedRewards, given_to, goods_of, is_promised, reduction_of, rewards_on
+from .in_basket import AppliedRewards, given_to, goods_of, is_promised, params_of, reduction_of, rewards_on
 from .offers import is_keeper
 
 
@@ -84,7 +84,7 @@ def use(*, basket: Any, order: Any, row: Redemption, minor: int) -> None:
     if row.claim.member.user_id != payer:
         raise RewardUnavailable(gone())
     try:
-        on_baskets.use(redemption=row, order_id=order.pk, minor=minor, at=clock.now())
+        on_baskets.use(redemption=row, order_id=order.pk, minor=minor, currency=basket.currency or "", at=clock.now())
     except NotAllowed as error:
         raise RewardUnavailable(gone()) from error
     order.__dict__.setdefault("_loyalty_rewards_used", set()).add(row.pk)
@@ -162,8 +162,8 @@ class DeliveryDiscount(RewardDiscount):
     def apply(self, *, basket: Any, offer: Any) -> Any:
         zero, currency = get_class("offer.results", "ZERO_DISCOUNT"), basket.currency or ""
         row, given = rewards_on(basket=basket, kind=self.kind)[0], given_to(basket=basket)
-        params, lines = row.claim.reward.params, list(basket.all_lines())
-        if currency != row.claim.reward.program.currency:
+        params, lines = params_of(basket=basket, claim=row.claim), list(basket.all_lines())
+        if params is None:
             given.because[row.pk] = Because("reward_other_currency", currency=currency)
             return zero
         least = params.get("least") or 0
@@ -203,7 +203,7 @@ def _recorded(basket: Any, order: Any, row: Redemption, count: Any, is_first: bo
     if not is_first:
         order.discounts.filter(offer_id=application["offer"].pk).update(amount=Decimal(0))
         return
-    minor = to_minor(amount=application["discount"], currency=row.currency)
+    minor = to_minor(amount=application["discount"], currency=basket.currency or "")
     use(basket=basket, order=order, row=row, minor=minor)
     count(application)
 

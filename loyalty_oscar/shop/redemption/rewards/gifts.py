@@ -23,7 +23,7 @@ from loyalty_oscar.redemption.operations import CannotClaim
 from ...pricing.gate import line_gates
 from ..promise import has_prices
 from .gift_lines import gift_option, gifts_in, is_gift, option_key
-from .in_basket import given_to, goods_of, rewards_on
+from .in_basket import given_to, goods_of, params_of, rewards_on
 
 
 def in_force(*, basket: Any) -> list[Redemption]:
@@ -35,7 +35,11 @@ def in_force(*, basket: Any) -> list[Redemption]:
     before = goods_of(basket=basket)
     found = []
     for row in rows:
-        least = row.claim.reward.params.get("least") or 0
+        params = params_of(basket=basket, claim=row.claim)
+        if params is None:
+            given.because[row.pk] = Because("reward_other_currency", currency=currency)
+            continue
+        least = params.get("least") or 0
         if before < max(least, 1):
             told = {"minor": least, "currency": currency}
             given.because[row.pk] = Because("reward_least_order", **told) if least else Because("gift_needs_goods")
