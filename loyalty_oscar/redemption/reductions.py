@@ -62,7 +62,7 @@ def reduce(
         wanted = min(wanted, reduction.most // grain)
     minor = min(wanted, room)
     told = {"minor": minor * grain, "currency": currency}
-    because = Because("reward_takes_less", **told) if minor < wanted else Because("as_asked")
+    because = Because("reward_takes_less", **told) if minor < wanted or not minor else Because("as_asked")
     parts = tuple(part * grain for part in spread(total=minor, weights=rooms))
     return ReductionQuote(minor=minor * grain, parts=parts, because=because)
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import as_shown
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
@@ -89,11 +90,13 @@ def params_of(*, basket: Any, claim: Claim) -> Mapping[str, Any] | None:
 
 
 def goods_of(*, basket: Any) -> int:
-    """Return what a basket costs before any discount, its gifts apart, in minor units as prices are seen."""
+    """Return what a basket costs before any discount, its gifts apart, in minor units as the sum would be shown."""
     goods = (line for line in basket.all_lines() if not is_gift(line=line))
     prices = (line.line_price_incl_tax if line.is_tax_known else line.line_price_excl_tax for line in goods)
     currency = basket.currency or ""
-    return int(sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0)))
+    each = grain(currency=currency)
+    exact = sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0))
+    return as_shown(exact=exact / each, finer=finer(currency=currency)) * each
 
 
 def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
