@@ -174,6 +174,8 @@ class AmountForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        currency = self.data.get(self.add_prefix("currency"), self.instance.currency)
+        in_coins(form=self, name="amount", currency=currency)
         if self.instance.pk:
             places = money.exponent(currency=self.instance.currency)
             self.fields["amount"].initial = to_major(minor=self.instance.minor, exponent=places)
@@ -324,6 +326,9 @@ class ProgramForm(forms.ModelForm):
         for name in ("much", "much_percent"):
             if name in self.fields:
                 self.fields[name].required = False
+        if "much" in self.fields:
+            currency = self.data.get(self.add_prefix("currency"), self.instance.currency)
+            in_coins(form=self, name="much", currency=currency)
 
     def clean_much_percent(self) -> int:
         """Return what was typed, else what is usual."""

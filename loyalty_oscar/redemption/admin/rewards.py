@@ -194,7 +194,7 @@ def _in_other_currencies(kind: str, reward: Reward | None) -> Iterable[tuple[str
         if fields:
             text = pgettext("loyalty", "All empty: with amounts above it can’t be used in this currency.")
             title = pgettext("loyalty", "In a basket of %(currency)s") % {"currency": currency}
-            yield title, {"fields": (tuple(fields),), "description": text}
+            yield title, {"fields": tuple(fields), "description": text}
 
 
 def bars(reward: Reward, stock: RewardStock) -> Iterable[dict[str, Any]]:

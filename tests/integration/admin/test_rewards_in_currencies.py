@@ -101,6 +101,17 @@ class TestTheForm:
         assert (reward.params["amount"], reward.cost_minor) == (1_505, 755)
         assert opened(root, page(reward))["p_amount"] == ["1.505"]
 
+    def test_of_a_program_in_dinars_is_asked_about_from_an_amount_of_three_decimals_on(self, root, unit):
+        program = unit.program
+        program.currency, program.much_minor = "KWD", 1_505
+        program.save()
+        address = reverse("admin:loyalty_program_program_change", args=[program.pk])
+        told = opened(root, address)
+        assert told["much"] == ["1.505"]
+        assert root.post(address, {**told, "much": "1.506"}).status_code == 302
+        program.refresh_from_db()
+        assert program.much_minor == 1_506
+
     @pytest.mark.parametrize(
         ("worth", "amount", "asked"),
         [

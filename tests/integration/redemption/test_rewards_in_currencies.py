@@ -143,6 +143,14 @@ class TestWhatMembersSee:
         assert text_of(client.get(reverse("loyalty:rewards"))).replace("CHF ", "CHF").count(here) == 2
         assert text_of(client.get(reverse("basket:summary"))).replace("CHF ", "CHF").count(here) == 1
 
+    def test_is_no_more_than_its_name_where_it_names_no_amount(self, unit, boris, client):
+        have(boris, a_reward(unit, "off", percent=10))
+        client.force_login(boris)
+        a_basket(boris, (priced("99.90", "CHF"), 1))
+        for name in ("loyalty:rewards", "basket:summary"):
+            told = text_of(client.get(reverse(name)))
+            assert ("In CHF" in told, "Use now" in told) == (False, True)
+
     def test_is_why_a_reward_cannot_be_used_there(self, unit, boris, client):
         claim = have(boris, a_reward(unit, "off", amount=500))
         client.force_login(boris)

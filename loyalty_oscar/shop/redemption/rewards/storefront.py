@@ -16,7 +16,7 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
-from loyalty_oscar.redemption.currencies import in_currency
+from loyalty_oscar.redemption.currencies import by_currency, in_currency
 from loyalty_oscar.redemption.kinds import CODE, PRODUCT, is_by_staff, is_for_baskets
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.rules import Wanting, why_not
@@ -135,13 +135,14 @@ def currency_of(*, basket: Any) -> str:
 
 
 def _here(reward: Reward, unit: Unit, currency: str) -> str:
-    """Return what a reward for baskets does in a currency that is not the program's, or that it does nothing there."""
+    """Return what is told of a reward for baskets for a currency that is not the program's, or that it does nothing."""
     own = unit.program.currency
     if currency in ("", own) or not is_for_baskets(kind=reward.kind):
         return ""
     if in_currency(params=reward.params, currency=currency, own=own) is None:
         return sentence(because=Because("reward_other_currency", currency=currency), unit=unit)
-    return says_in(reward=reward, currency=currency, own=own)
+    is_told = currency in by_currency(params=reward.params, own=own)
+    return says_in(reward=reward, currency=currency, own=own) if is_told else ""
 
 
 def _is_closed(reward: Reward, unit: Unit, basket: Any) -> bool:
