@@ -26,28 +26,18 @@ from ...pricing.gate import line_gates
 from ..promise import has_prices
 from ..quotes import to_pay
 from .gift_lines import gift_option, gifts_in, is_gift, option_key
-from .in_basket import given_to, goods_of, params_of, rewards_on
+from .in_basket import given_to, kept_by_goods, rewards_on
 
 
 def in_force(*, basket: Any) -> list[Redemption]:
     """Return the gifts of a basket that it can have: with as many other goods as the reward asks, at least one cent."""
-    rows = rewards_on(basket=basket, kind=PRODUCT)
-    if not rows:
-        return []
-    currency, given = basket.currency or "", given_to(basket=basket)
-    before = goods_of(basket=basket)
-    found = []
-    for row in rows:
-        params = params_of(basket=basket, claim=row.claim)
-        if params is None:
-            given.because[row.pk] = Because("reward_other_currency", currency=currency)
-            continue
-        least = params.get("least") or 0
-        if before < max(least, 1):
-            told = {"minor": least, "currency": currency}
-            given.because[row.pk] = Because("reward_least_order", **told) if least else Because("gift_needs_goods")
-        else:
+    given, found = given_to(basket=basket), []
+    for row in rewards_on(basket=basket, kind=PRODUCT):
+        because = kept_by_goods(basket=basket, claim=row.claim)
+        if because is None:
             found.append(row)
+        else:
+            given.because[row.pk] = because if because.params.get("minor", 1) else Because("gift_needs_goods")
     return found
 
 

@@ -99,6 +99,16 @@ def goods_of(*, basket: Any) -> int:
     return as_shown(exact=exact / each, finer=finer(currency=currency)) * each
 
 
+def kept_by_goods(*, basket: Any, claim: Claim) -> Because | None:
+    """Return why the goods of a basket keep a reward from counting: their currency, or that they cost too little."""
+    params, currency = params_of(basket=basket, claim=claim), basket.currency or ""
+    if params is None:
+        return Because("reward_other_currency", currency=currency)
+    least = params.get("least") or 0
+    is_too_little = goods_of(basket=basket) < max(least, 1)
+    return Because("reward_least_order", minor=least, currency=currency) if is_too_little else None
+
+
 def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
     """Return what a reward of the kind `off` takes off a basket. No query, but for product sets once a minute."""
     lines, params, currency = list(basket.all_lines()), params_of(basket=basket, claim=row.claim), basket.currency or ""
