@@ -55,6 +55,7 @@ from loyalty_oscar.program.hooks import (
     reward_uses,
     segment_uses,
     set_uses,
+    shop_currencies,
     state_change_notes,
 )
 from loyalty_oscar.program.paying import Payments, payments
@@ -252,6 +253,7 @@ __all__ = [
     "segment_uses",
     "set_uses",
     "setup_steps",
+    "shop_currencies",
     "state_change_notes",
     "task_backends",
     "undo_act",

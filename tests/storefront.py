@@ -51,6 +51,13 @@ def a_product(title="Liver bites", price="24.90"):
     return factories.create_product(title=title, price=Decimal(price), num_in_stock=1000)
 
 
+def priced(price, currency, title="Liver bites"):
+    """A product that is sold in one currency."""
+    product = a_product(title, price=price)
+    product.stockrecords.update(price_currency=currency)
+    return product
+
+
 def variants(*prices):
     """A product with a variant at each price."""
     parent = factories.create_product(title="Rope toy", structure="parent")

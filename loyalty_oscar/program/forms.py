@@ -175,6 +175,8 @@ class AmountForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        currency = self.data.get(self.add_prefix("currency"), self.instance.currency)
+        in_coins(form=self, name="amount", currency=currency)
         if self.instance.pk:
             places = money.exponent(currency=self.instance.currency)
             self.fields["amount"].initial = to_major(minor=self.instance.minor, exponent=places)
@@ -344,6 +346,9 @@ class ProgramForm(forms.ModelForm):
         for name in ("much", "much_percent"):
             if name in self.fields:
                 self.fields[name].required = False
+        if "much" in self.fields:
+            currency = self.data.get(self.add_prefix("currency"), self.instance.currency)
+            in_coins(form=self, name="much", currency=currency)
 
     def clean_much_percent(self) -> int:
         """Return what was typed, else what is usual."""
@@ -428,6 +433,23 @@ def as_money(*, form: forms.BaseForm, unit: Unit | None, names: Iterable[str]) -
                 required=field.required,
                 initial=field.initial,
             )
+
+
+def in_coins(*, form: forms.BaseForm, name: str, currency: str) -> None:
+    """Let an amount be typed to the smallest coin of its currency, where that takes more than two decimals (KWD)."""
+    field: Any = form.fields[name]
+    places = money.exponent(currency=currency)
+    if places > getattr(field, "decimal_places", places):
+        form.fields[name] = type(field)(
+            min_value=field.min_value,
+            max_value=field.max_value,
+            max_digits=field.max_digits + places,
+            decimal_places=places,
+            label=field.label,
+            help_text=field.help_text,
+            required=field.required,
+            initial=field.initial,
+        )
 
 
 def reward_fields(*names: str) -> tuple[str, ...]:

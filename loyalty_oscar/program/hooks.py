@@ -86,6 +86,17 @@ class ProductNames(Protocol):
 product_names: Hook[ProductNames] = Hook("product_names", ProductNames, on_error=SKIP)
 
 
+class ShopCurrencies(Protocol):
+    """Says in which currencies the shop has prices."""
+
+    def __call__(self) -> Iterable[str]:
+        """Return their codes."""
+        ...
+
+
+shop_currencies: Hook[ShopCurrencies] = Hook("shop_currencies", ShopCurrencies, on_error=RAISE)
+
+
 class StateChangeNote(Protocol):
     """Says on the page that changes a program's state what the step means."""
 

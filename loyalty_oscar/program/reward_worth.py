@@ -26,12 +26,12 @@ def taken_off(*, kind: str, params: Mapping[str, Any], currency: str) -> int | N
     return found
 
 
-def price_minor(*, program: Program, price: int | None) -> int | None:
-    """Return what a price in points is worth in the program's currency; None where nobody said it."""
+def price_minor(*, program: Program, price: int | None, currency: str = "") -> int | None:
+    """Return what a price in points is worth, in the program's currency or another; None where nobody said it."""
     unit = program.unit_or_none
-    if unit is not None and unit.is_money:
+    if unit is not None and unit.is_money and currency in ("", program.currency):
         return price
-    row = worth_of(program_id=program.pk).get(program.currency)
+    row = worth_of(program_id=program.pk).get(currency or program.currency)
     return worth_minor(points=price, per_points=row.points, minor=row.minor) if row and price else None
 
 

@@ -11,6 +11,7 @@ from loyalty_oscar.program.hooks import level_counts
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward
 
+from .currencies import closed_currencies, other_currencies
 from .kinds import CODE
 from .stock import RewardStock
 
@@ -51,6 +52,9 @@ def reward_warnings(*, reward: Reward, stock: RewardStock) -> Iterator[str]:
         yield text % {"level": called[reward.rank]}
     if reward.kind == CODE and stock.given >= stock.codes:
         yield pgettext("loyalty", "No code is left, so nobody can have it. Add codes below.")
+    if closed := closed_currencies(reward=reward, currencies=other_currencies(reward=reward)):
+        text = pgettext("loyalty", "It can’t be used in a basket of %(currencies)s, for which it has no amount.")
+        yield text % {"currencies": ", ".join(closed)}
     priced = Reward.objects.filter(program=reward.program_id, is_on=True, price__isnull=False).count()
     if reward.price is not None and priced > MANY:
         text = pgettext(

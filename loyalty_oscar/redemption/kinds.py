@@ -28,7 +28,10 @@ def is_for_baskets(*, kind: str) -> bool:
 
 
 class AmountField(forms.DecimalField):
-    """An amount in the program's currency; its parameter holds minor units."""
+    """
+    An amount in the program's currency; its parameter holds minor units. What it is called is one of `AMOUNTS`, so that
+    it can be told in other currencies, too.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         usual = {"min_value": 0, "max_value": MOST_MONEY, "max_digits": 9, "decimal_places": 2, "required": False}
@@ -105,7 +108,7 @@ class CodeKind:
 class OffKind:
     """
     Money off a basket: an `amount`, or a `percent` of its goods with a `most`; of a product `set` alone where one is
-    named, and from goods of `least` on. Amounts are minor units of the program's currency.
+    named, and from goods of `least` on. Amounts are minor units.
     """
 
     label = pgettext_lazy("loyalty", "Money off a basket")
@@ -115,7 +118,7 @@ class OffKind:
         return {
             "amount": AmountField(
                 label=pgettext_lazy("loyalty", "Takes off"),
-                help_text=pgettext_lazy("loyalty", "Money of the program’s currency. Empty: a percentage."),
+                help_text=pgettext_lazy("loyalty", "Empty: a percentage."),
             ),
             "percent": forms.IntegerField(
                 label=pgettext_lazy("loyalty", "Or percent of the goods"),

@@ -65,7 +65,7 @@ def reduce(
     parts = off(total=min(wanted, room))
     minor = sum(parts)
     told = {"minor": minor * grain, "currency": currency}
-    because = Because("reward_takes_less", **told) if minor < wanted else Because("as_asked")
+    because = Because("reward_takes_less", **told) if minor < wanted or not minor else Because("as_asked")
     return ReductionQuote(minor=minor * grain, parts=tuple(part * grain for part in parts), because=because)
 
 

@@ -9,9 +9,11 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.program import money
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.words import moment, number, unit_name
 from loyalty_oscar.program.words import points as in_words
 
+from .currencies import in_currency
 from .models import UseTerms
 from .stock import RewardStock
 
@@ -116,3 +118,15 @@ def _cost(reward: Reward, stock: RewardStock) -> Iterator[str]:
             for number in (1, stock.had)
         )
         yield pgettext("loyalty", "one costs you %(one)s, all so far %(sum)s") % {"one": one, "sum": so_far}
+
+
+def says_in(*, reward: Reward, currency: str, own: str) -> str:
+    """
+    Return "In CHF: CHF 6.00 off, in a basket of CHF 25.00 or more", or nothing where it cannot be used there; `own` is
+    the currency of its program.
+    """
+    params = in_currency(params=reward.params, currency=currency, own=own)
+    if params is None or reward.kind not in reward_kinds:
+        return ""
+    what = reward_kinds.get(reward.kind).says(params=params, currency=currency)
+    return pgettext("loyalty", "In %(currency)s: %(what)s") % {"currency": currency, "what": what} if what else ""

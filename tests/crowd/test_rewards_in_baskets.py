@@ -40,7 +40,7 @@ def order_or_give_back(row):
         with transaction.atomic():
             if use.slot is None:
                 raise NotAllowed("ordered by now")
-            return on_baskets.use(redemption=use, order_id=row.pk, minor=500, at=TODAY)
+            return on_baskets.use(redemption=use, order_id=row.pk, minor=500, currency="EUR", at=TODAY)
 
     return act
 

@@ -15,9 +15,12 @@ from rest_framework.response import Response
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.program.money import exponent
 from loyalty_oscar.redemption.claims import claims_of
+from loyalty_oscar.redemption.currencies import AMOUNTS, by_currency
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import CannotClaim, ask, buy, show_code
 from loyalty_oscar.redemption.operations.claims import LONGEST_TEXT
@@ -35,6 +38,7 @@ PAGE, LONGEST_ID = 50, 18
 KEY = r"^[!-~]{1,64}$"
 #: Words of whatever language, escaped as JSON may: 12 bytes for a sign.
 MOST_BYTES = 8 * 1024
+AMOUNTS_HELP = "For each currency in which it can be used; empty: in every one, or it is for no basket."
 REWARDS = {
     "rewards": [
         {
@@ -47,6 +51,7 @@ REWARDS = {
             "left": 7,
             "until": None,
             "good_for_days": 90,
+            "amounts": [],
             "asks": "",
             "can_be_had": False,
             "because": {"code": "reward_points_missing", "params": {"points": 12}, "text": "You need 12 points more."},
@@ -62,6 +67,7 @@ CLAIM = {
     "points": 500,
     "since": "2026-05-06T12:00:00+02:00",
     "until": "2026-08-04T12:00:00+02:00",
+    "amounts": [],
     "text": "",
     "code": None,
     "where": "At spa.example, in the field “voucher”.",
@@ -99,6 +105,16 @@ ASKED = {
 CLAIMS = {"next": "https://shop.example/loyalty/api/claims?before=42", "claims": [CLAIM]}
 
 
+class AmountsSerializer(serializers.Serializer):
+    currency = serializers.CharField(help_text="ISO 4217.")
+    amount = serializers.CharField(allow_null=True, help_text="What it takes off (`5.00`).")
+    most = serializers.CharField(allow_null=True, help_text="What it takes off at most.")
+    least = serializers.CharField(allow_null=True, help_text="What the goods of a basket must cost.")
+
+    class Meta:
+        ref_name = "LoyaltyRewardAmounts"
+
+
 class RewardSerializer(serializers.Serializer):
     code = serializers.CharField(help_text="Names it in addresses.")
     name = serializers.CharField()
@@ -109,6 +125,7 @@ class RewardSerializer(serializers.Serializer):
     left = serializers.IntegerField(allow_null=True, help_text="How many there are still; null where that is many.")
     until = serializers.DateTimeField(allow_null=True, help_text="From this instant on it cannot be had any more.")
     good_for_days = serializers.IntegerField(allow_null=True, help_text="For how long; null: without an end.")
+    amounts = AmountsSerializer(many=True, help_text=AMOUNTS_HELP)
     asks = serializers.CharField(
         allow_blank=True, help_text="What the shop asks whoever takes it; the answer is `text`."
     )
@@ -138,6 +155,7 @@ class ClaimSerializer(serializers.Serializer):
     points = serializers.IntegerField(help_text="What was paid for it.")
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True, help_text="Until when it is good; null: without an end.")
+    amounts = AmountsSerializer(many=True, help_text=AMOUNTS_HELP)
     text = serializers.CharField(allow_blank=True, help_text="What you wrote to the shop about it.")
     code = serializers.CharField(allow_null=True, help_text="The partner’s code; null until it was shown.")
     where = serializers.CharField(allow_blank=True, help_text="Where the code can be used.")
@@ -197,6 +215,7 @@ class CatalogueView(MemberView):
             "left": card.few,
             "until": reward.ends_at,
             "good_for_days": reward.valid_days,
+            "amounts": amounts_of(reward, self.unit),
             "asks": card.asks,
             "can_be_had": card.can_be_had,
             "because": card.refused and because_of(card.refused, self.unit),
@@ -206,6 +225,21 @@ class CatalogueView(MemberView):
 def because_of(because: Because, unit: Unit) -> dict[str, Any]:
     """Return a reason in the shape of the API."""
     return {"code": because.code, "params": because.params, "text": sentence(because=because, unit=unit)}
+
+
+def amounts_of(reward: Reward, unit: Unit) -> list[dict[str, Any]]:
+    """Return the amounts of a reward by currency in the shape of the API; none where it names none."""
+    rows = by_currency(params=reward.params, own=unit.program.currency)
+    if not any(row.get(name) for row in rows.values() for name in AMOUNTS):
+        return []
+    return [
+        {"currency": currency, **{name: _amount(row.get(name), currency) for name in AMOUNTS}}
+        for currency, row in rows.items()
+    ]
+
+
+def _amount(minor: int | None, currency: str) -> str | None:
+    return str(to_major(minor=minor, exponent=exponent(currency=currency))) if minor else None
 
 
 @routes.register("rewards/<str:code>/claims")
@@ -283,6 +317,7 @@ def told_of(claim: Claim, unit: Unit) -> dict[str, Any]:
         "points": claim.paid,
         "since": claim.got_at,
         "until": claim.valid_until,
+        "amounts": amounts_of(claim.reward, unit),
         "text": claim.text,
         "code": claim.code.code if is_shown else None,
         "where": str(claim.reward.params.get("where", "")),

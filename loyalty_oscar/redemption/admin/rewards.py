@@ -25,11 +25,12 @@ from loyalty_oscar.program.zones import InProgramZone
 
 from .. import operations
 from ..claims import is_promised, promised_by
+from ..currencies import by_currency, other_currencies
 from ..faults import reach, reward_warnings
-from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, own_fields, own_names, reward_form
+from ..forms.rewards import OWN, RewardFormBase, TypedCodes, kind_name, other_fields, own_fields, own_names, reward_form
 from ..kinds import CODE
 from ..models import RewardCode
-from ..sentences import of_level, reward_sentence
+from ..sentences import of_level, reward_sentence, says_in
 from ..stock import RewardStock, stock_of
 
 #: So many codes that were left out are named.
@@ -84,7 +85,7 @@ class RewardAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnu
 
     @admin.display(description=pgettext_lazy("loyalty", "what belongs to it"), empty_value="-")
     def holds(self, reward: Reward) -> str:
-        return said_by_kind(reward)
+        return "; ".join(said_by_kind(reward))
 
     @admin.display(description=pgettext_lazy("loyalty", "costs"))
     def price_in_words(self, reward: Reward) -> str:
@@ -110,7 +111,7 @@ class RewardAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnu
 
     def get_form(self, request: HttpRequest, obj: Reward | None = None, change: bool = False, **kwargs: Any) -> Any:
         kind = obj.kind if obj else request.GET.get("type", "")
-        form = reward_form(kind=kind, is_had=self.stands_still(request, obj))
+        form = reward_form(kind=kind, is_had=self.stands_still(request, obj), currencies=other_currencies(reward=obj))
         return super().get_form(request, obj, change, **{**kwargs, "form": form})
 
     def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> Any:
@@ -124,13 +125,17 @@ class RewardAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnu
         )
         if is_still and obj is not None and (names := promised_by(reward=obj)):
             text += " " + pgettext("loyalty", "It is promised by: %(names)s.") % {"names": ", ".join(names)}
-        told = {"description": text} if is_still else {}
         own = ("holds",) if is_still or not may else tuple(own_fields(kind=kind))
+        others = [] if own == ("holds",) else list(_in_other_currencies(kind, obj))
+        told = {"description": text} if is_still else {}
+        if others:
+            told = {"description": pgettext("loyalty", "Amounts here are of the program’s currency.")}
         codes = ("codes", "codes_file") if may and kind == CODE else ()
         price = ("price", "cost", "is_meant") if may else ("price_in_words", "cost_in_words")
         return [
             (None, {"fields": ("program", "name", "code", "is_on")}),
             (pgettext("loyalty", "What it is"), {"fields": ("kind_name", *own, *codes), **told}),
+            *others,
             (pgettext("loyalty", "What members see"), {"fields": ("text", "picture")}),
             (pgettext("loyalty", "What it costs"), {"fields": price}),
             (pgettext("loyalty", "For whom"), {"fields": ("rank" if may else "level", "segment")}),
@@ -178,18 +183,30 @@ class RewardAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnu
         url = f"{reverse('admin:loyalty_redemption_claim_changelist')}?reward__id__exact={obj.pk}"
         return {
             "sentence": reward_sentence(reward=obj, stock=stock),
-            "more": [text for text in (said_by_kind(obj), reach(reward=obj)) if text],
+            "more": [text for text in (*said_by_kind(obj), reach(reward=obj)) if text],
             "bars": list(bars(obj, stock)),
             "warnings": list(reward_warnings(reward=obj, stock=stock)),
             "claims_url": url if may and stock.had else "",
         }
 
 
-def said_by_kind(reward: Reward) -> str:
-    """Return what a reward's kind says of its parameters, or nothing."""
+def said_by_kind(reward: Reward) -> list[str]:
+    """Return what a reward's kind says of its parameters, in the program's currency and in each other."""
     if reward.kind not in reward_kinds:
-        return ""
-    return reward_kinds.get(reward.kind).says(params=reward.params, currency=reward.program.currency)
+        return []
+    own, *others = by_currency(params=reward.params, own=reward.program.currency)
+    said = [reward_kinds.get(reward.kind).says(params=reward.params, currency=own)]
+    said += [says_in(reward=reward, currency=currency, own=own) for currency in others]
+    return [text for text in said if text]
+
+
+def _in_other_currencies(kind: str, reward: Reward | None) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield a section of the form for each currency of the shop beside the program's own."""
+    for currency, fields in other_fields(kind=kind, currencies=other_currencies(reward=reward)).items():
+        if fields:
+            text = pgettext("loyalty", "All empty: with amounts above it can’t be used in this currency.")
+            title = pgettext("loyalty", "In a basket of %(currency)s") % {"currency": currency}
+            yield title, {"fields": tuple(fields), "description": text}
 
 
 def bars(reward: Reward, stock: RewardStock) -> Iterable[dict[str, Any]]:

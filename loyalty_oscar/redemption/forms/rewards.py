@@ -16,21 +16,24 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import as_money, chosen, minor_of, refuse_over
+from loyalty_oscar.program.forms import as_money, chosen, in_coins, minor_of, refuse_over
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Segment
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
 from ..claims import is_promised
+from ..currencies import AMOUNTS, OTHERS, by_currency
 from ..kinds import CODE, AmountField
 from ..operations.claims import LONGEST_TEXT
-from .deals import RewardDeal, bad_deal, dear_cost
+from .deals import RewardDeal, RewardDeals, bad_deals, dear_cost
 
 #: So long a code is at most, and so large a file of them (about a hundred thousand).
 LONGEST_CODE, MOST_BYTES = 100, 5_000_000
 #: How the fields of a kind's own parameters begin.
 OWN = "p_"
+#: The field of an amount in another currency than the program's: `p_CHF_amount`.
+OTHER = re.compile(rf"{OWN}([A-Z]{{3}})_(\w+)")
 
 
 def kind_name(*, kind: str) -> str:
@@ -42,6 +45,19 @@ def own_fields(*, kind: str) -> Mapping[str, Any]:
     """Return the fields of a kind's own parameters; one whose app has left has none."""
     found = reward_kinds.get(kind).fields() if kind in reward_kinds else {}
     return {OWN + name: field for name, field in found.items()}
+
+
+def other_fields(*, kind: str, currencies: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the fields of a kind's amounts in other currencies than the program's, by currency."""
+    made = ((currency, own_fields(kind=kind)) for currency in currencies)
+    return {
+        currency: {
+            f"{OWN}{currency}_{name.removeprefix(OWN)}": field
+            for name, field in fields.items()
+            if isinstance(field, AmountField)
+        }
+        for currency, fields in made
+    }
 
 
 def own_names(names: Iterable[str]) -> list[str]:
@@ -148,7 +164,7 @@ class RewardFormBase(forms.ModelForm):
             self.fields["code"].required = False
             self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
         self.program = chosen(form=self, name="program")
-        self.stored_deal = self._stored_deal()
+        self.stored_deals = self._stored_deals()
         for name in own_names(self.fields):
             if self.instance.pk:
                 self.initial[name] = self._stored(name)
@@ -170,30 +186,43 @@ class RewardFormBase(forms.ModelForm):
             fields["price"].min_value = 1
         as_money(form=self, unit=unit, names=["price"])
         tell_cost(form=self, unit=unit, names=["price"])
+        for name in ["cost", *own_names(fields)]:
+            if name in fields and (currency := self.currencies(name)[0]):
+                in_coins(form=self, name=name, currency=currency)
         if self.program and self.instance.cost_minor:
             places = money.exponent(currency=self.program.currency)
             self.initial["cost"] = to_major(minor=self.instance.cost_minor, exponent=places)
 
-    def _stored_deal(self) -> RewardDeal | None:
+    def _stored_deals(self) -> RewardDeals:
         """Return what members pay and get as it is stored."""
         row = self.instance
         if not row.pk or self.program is None:
-            return None
+            return {}
         return RewardDeal.of(
             program=self.program, kind=row.kind, params=row.params, price=row.price, cost=row.cost_minor
         )
 
     def _stored(self, name: str) -> Any:
         """Return a parameter of the kind as it is typed: amounts in whole money."""
-        found = self.instance.params.get(name.removeprefix(OWN))
-        if not isinstance(self.fields[name], AmountField) or not found or self.program is None:
+        params, (currency, param) = self.instance.params, self._place(name)
+        if OTHER.fullmatch(name):
+            params = (params.get(OTHERS) or {}).get(currency, {})
+        found = params.get(param)
+        if not isinstance(self.fields[name], AmountField) or not found or not currency:
             return found
-        return to_major(minor=found, exponent=money.exponent(currency=self.program.currency))
+        return to_major(minor=found, exponent=money.exponent(currency=currency))
+
+    def _place(self, name: str) -> tuple[str, str]:
+        """Return the currency and the parameter of a field; "" without a program that would say the currency."""
+        if other := OTHER.fullmatch(name):
+            return other[1], other[2]
+        return self.program.currency if self.program else "", name.removeprefix(OWN)
 
     def currencies(self, name: str) -> tuple[str, str]:
         """Return in which money an amount was and is typed."""
         is_money = name == "cost" or isinstance(self.fields.get(name), AmountField)
-        return (self.program.currency, self.program.currency) if is_money and self.program else ("", "")
+        currency = self._place(name)[0] if is_money else ""
+        return currency, currency
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data
@@ -208,19 +237,36 @@ class RewardFormBase(forms.ModelForm):
 
     def _take_params(self, own: list[str], found: dict[str, Any]) -> None:
         """Keep what the kind asks; amounts in minor units, and of things that were picked their keys."""
-        params = dict(self.instance.params)
+        params, others = dict(self.instance.params), dict[str, dict[str, Any]]()
         for name in own:
-            value = found.get(name)
+            value, (currency, param) = found.get(name), self._place(name)
             if isinstance(self.fields[name], AmountField):
-                is_there = value and self.program
-                value = minor_of(form=self, name=name, currency=self.program.currency) if is_there else None
+                value = minor_of(form=self, name=name, currency=currency) if value and currency else None
             elif isinstance(value, QuerySet | list):
                 value = [one.pk for one in value]
-            params[name.removeprefix(OWN)] = value
-        self.instance.params = params
+            if not OTHER.fullmatch(name):
+                params[param] = value
+            elif value:
+                others.setdefault(currency, {})[param] = value
+        params.pop(OTHERS, None)
+        self.instance.params = {**params, OTHERS: others} if others else params
         if not self.errors and self.instance.kind in reward_kinds:
-            for name, text in reward_kinds.get(self.instance.kind).wrong(params=params).items():
-                self.add_error(OWN + name, text)
+            self._say_what_is_wrong()
+
+    def _say_what_is_wrong(self) -> None:
+        """Say at its field what is wrong with the parameters together, and so in each currency."""
+        kind, params, own = reward_kinds.get(self.instance.kind), self.instance.params, self._place("")[0]
+        if own in params.get(OTHERS, ()):
+            name = next(iter(params[OTHERS][own]))
+            text = pgettext("loyalty", "That is the currency of the program itself. Write it above.")
+            self.add_error(f"{OWN}{own}_{name}", text)
+            return
+        for name, text in kind.wrong(params=params).items():
+            self.add_error(OWN + name, text)
+        for currency, there in by_currency(params=params, own=own).items():
+            for name, text in kind.wrong(params=there).items() if currency != own else ():
+                if name in AMOUNTS:
+                    self.add_error(f"{OWN}{currency}_{name}", text)
 
     def _make_code(self, found: dict[str, Any]) -> None:
         """Make the code from the name where none was typed; what is there already is said at the field."""
@@ -264,12 +310,19 @@ class RewardFormBase(forms.ModelForm):
             program=self.program, kind=self.instance.kind, params=self.instance.params, price=price, cost=minor
         )
         asked = dear_cost(program=self.program, minor=minor, before=before)
-        look_twice(form=self, questions=asked + bad_deal(program=self.program, deal=now, before=self.stored_deal))
+        look_twice(form=self, questions=asked + bad_deals(now=now, before=self.stored_deals))
 
 
-def reward_form(*, kind: str, is_had: bool) -> type[RewardFormBase]:
-    """Return the form for rewards of one kind; of one that somebody has, what the kind asks stands still."""
-    fields: dict[str, Any] = {} if is_had else dict(own_fields(kind=kind))
+def reward_form(*, kind: str, is_had: bool, currencies: Iterable[str]) -> type[RewardFormBase]:
+    """
+    Return the form for rewards of one kind, with amounts in `currencies` beside the program's own; of one that somebody
+    has, what the kind asks stands still.
+    """
+    fields: dict[str, Any] = {}
+    if not is_had:
+        fields.update(own_fields(kind=kind))
+        for some in other_fields(kind=kind, currencies=currencies).values():
+            fields.update(some)
     if kind == CODE:
         fields["codes"] = CodesField(
             label=pgettext("loyalty", "Add codes"),

@@ -80,21 +80,22 @@ def begin_payment(*, redemption: Redemption, minor: int, at: datetime) -> None:
     rows.update(promise={"minor": minor}, payment_at=at)
 
 
-def use(*, redemption: Redemption, order_id: int, minor: int, at: datetime) -> None:
+def use(*, redemption: Redemption, order_id: int, minor: int, currency: str, at: datetime) -> None:
     """
-    Use the reward of a basket for its order, in the order's own transaction; `minor` came off.
+    Use the reward of a basket for its order, in the order's own transaction; `minor` of its `currency` came off.
 
     That its time was over meanwhile does not count. Raises `NotAllowed` where it is used or gone by now: the caller's
     transaction can only be rolled back then.
     """
     claim = locked_again(claim=redemption.claim) if redemption.claim else None
     rows = Redemption.objects.using(write_db()).filter(pk=redemption.pk, slot=redemption.slot, order_id=None)
-    if claim is None or not rows.update(order_id=order_id, minor=minor, used_at=at, slot=None):
+    if claim is None or not rows.update(order_id=order_id, minor=minor, currency=currency, used_at=at, slot=None):
         raise NotAllowed("this reward is no longer on the basket")
     because = Because("claim_used", name=claim.reward.name)
     if not take_step(claim, State.OPEN, State.USED, because, at, "system", order_id=order_id):
         raise NotAllowed("this reward is used or gone by now")
-    redemption.order_id, redemption.minor, redemption.used_at, redemption.slot = order_id, minor, at, None
+    redemption.order_id, redemption.minor, redemption.currency = order_id, minor, currency
+    redemption.used_at, redemption.slot = at, None
 
 
 def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) -> None:

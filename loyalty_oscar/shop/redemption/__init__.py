@@ -14,6 +14,7 @@ from . import (  # noqa: F401 - each registers its pieces
     lifecycle,
     lines,
     offer,
+    prices,
     ranges,
     rehearsal,
     rewards,

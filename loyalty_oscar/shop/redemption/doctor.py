@@ -16,6 +16,7 @@ from loyalty_oscar.redemption.models import UseTerms
 
 from ..upkeep.doctor import Finding, Level, doctor_checks
 from .offer import all_offers, is_in_its_dates, our_offers
+from .prices import priced_in
 
 ABOUT = "using points"
 LOOK_BACK = timedelta(days=90)
@@ -83,7 +84,7 @@ def _last(offer: Any) -> Iterator[Finding]:
 @doctor_checks.register("worth", order=42)
 def worth(*, at: datetime) -> Iterator[Finding]:
     """Whoever can use points knows what they are worth, in every currency the shop sells in."""
-    sold = _currencies(at)
+    sold = currencies_sold(at=at)
     for terms in UseTerms.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program"):
         known = set(terms.program.worths.values_list("currency", flat=True))
         if missing := sorted(sold - known):
@@ -92,11 +93,10 @@ def worth(*, at: datetime) -> Iterator[Finding]:
             yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
 
 
-def _currencies(at: datetime) -> set[str]:
+def currencies_sold(*, at: datetime) -> set[str]:
     """Return the currencies of prices and of the orders of the last 90 days."""
-    prices = get_model("partner", "StockRecord").objects.order_by().values_list("price_currency", flat=True).distinct()
     orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=at - LOOK_BACK)
-    found = {*prices, *orders.order_by().values_list("currency", flat=True).distinct()}
+    found = {*priced_in(), *orders.order_by().values_list("currency", flat=True).distinct()}
     return found or {getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")}
 
 

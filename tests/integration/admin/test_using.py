@@ -13,6 +13,7 @@ from loyalty_oscar.redemption.queries import limits_of, terms_of
 from loyalty_oscar.shop.redemption.offer import make_offer, our_offers
 from loyalty_oscar.testing.factories import AccountFactory, LotFactory, ProgramFactory
 from tests.integration.admin.test_program import formset
+from tests.integration.admin.test_rewards import as_opened
 from tests.points import give, points_club, use
 from tests.storefront import a_basket, a_product, text_of
 
@@ -162,6 +163,16 @@ class TestLimitsThatDoNotFit:
         answer = root.post(page(terms), typed([{"currency": "KWD", "amount": "9999999.99"}]))
         assert errors(answer)["row.amount"] == "That is more than can be stored."
         assert not LeastOrder.objects.exists()
+
+    def test_know_dinars_to_the_third_decimal(self, root, terms):
+        PointWorth.objects.create(program=terms.program, currency="KWD", points=100, minor=1000)
+        answer = root.post(page(terms), typed([{"currency": "KWD", "amount": "1.505"}]))
+        assert answer.status_code == 302
+        row = LeastOrder.objects.get()
+        assert row.minor == 1_505
+        told = as_opened(root, page(terms))
+        assert told["least_orders-0-amount"] == ["1.505"]
+        assert root.post(page(terms), told).status_code == 302
 
 
 class TestWhoMayChangeLimits:

@@ -59,12 +59,36 @@ class TestTheRewards:
         cheap, dear = api.get("rewards").json()["rewards"]
         assert cheap == {
             "code": "spa-day", "name": "A day at the spa", "text": "", "picture": None, "kind": "code", "points": 500,
-            "left": None, "until": None, "good_for_days": 30, "asks": "", "can_be_had": True, "because": None,
+            "left": None, "until": None, "good_for_days": 30, "amounts": [], "asks": "", "can_be_had": True,
+            "because": None,
         }  # fmt: skip
         assert (dear["left"], dear["can_be_had"], dear["asks"], dear["text"]) == (7, False, "Which row?", "Front.")
         assert dear["because"] == {
             "code": "reward_points_missing", "params": {"points": 1}, "text": "You need 1\xa0paw more."
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("params", "amounts"),
+        [
+            ({"percent": 10}, []),
+            ({"amount": 500, "most": None, "least": 0}, [("EUR", "5.00", None, None)]),
+            (
+                {"amount": 500, "currencies": {"JPY": {"amount": 700, "least": 2_500}, "KWD": {"amount": 1_505}}},
+                [("EUR", "5.00", None, None), ("JPY", "700", None, "2500"), ("KWD", "1.505", None, None)],
+            ),
+            (
+                {"percent": 10, "currencies": {"CHF": {"most": 1}}},
+                [("EUR", None, None, None), ("CHF", None, "0.01", None)],
+            ),
+        ],
+    )
+    def test_have_their_amounts_by_currency(self, api, unit, params, amounts):
+        RewardFactory(code="off", price=5, kind="off", params=params)
+        forget_cache()
+        names = ("currency", "amount", "most", "least")
+        told = [dict(zip(names, row, strict=True)) for row in amounts]
+        assert [found["amounts"] for found in api.get("rewards").json()["rewards"]] == [told]
+        assert api.post("rewards/off/claims", **KEY).json()["amounts"] == told
 
     def test_have_the_address_of_their_picture(self, api, reward):
         Reward.objects.update(picture="loyalty/rewards/spa.jpg")
@@ -98,7 +122,7 @@ class TestAClaim:
             "id": Claim.objects.get().pk, "reward": "spa-day", "name": "A day at the spa", "kind": "code",
             "state": "open", "points": 500, "since": "2026-05-06T12:00:00+02:00",
             "until": "2026-06-05T12:00:00+02:00", "text": "",
-            "code": None, "where": "At the spa",
+            "amounts": [], "code": None, "where": "At the spa",
             "because": {
                 "code": "reward_bought", "params": {"name": "A day at the spa"},
                 "text": "Used for the reward “A day at the spa”",

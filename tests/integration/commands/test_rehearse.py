@@ -167,6 +167,12 @@ class TestAShopWhoseNumbersAgree:
         assert said["rewards used by the order"] == ("1", "1")
         assert (code, told["ok"]) == (0, True)
 
+    def test_may_have_a_reward_that_counts_in_another_currency_alone(self, club, bites):
+        told = {"program": Program.objects.get(), "kind": "off", "params": {"amount": 500}}
+        RewardFactory(**told, name="Yours", price=9)
+        bites.stockrecords.update(price_currency="CHF")
+        assert not [row for row in rehearsed()[1]["numbers"] if "Yours" in row["what"]]
+
     def test_may_list_no_feature_at_all(self, club, bites, monkeypatch):
         monkeypatch.setattr(rehearsal_parts, "items", list)
         code, told = rehearsed()

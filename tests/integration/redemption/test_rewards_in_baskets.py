@@ -12,7 +12,7 @@ from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.redemption.models import Claim, ClaimStep, Redemption
-from loyalty_oscar.redemption.operations import CannotClaim, expire, give_back
+from loyalty_oscar.redemption.operations import CannotClaim, expire, give_back, on_baskets
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.offer_hooks import RewardUnavailable
 from loyalty_oscar.testing import clock
@@ -111,6 +111,20 @@ class TestMoneyOff:
         basket = put_on(boris, a_basket(boris, (a_product(price="99.90"), 1)), claim)
         assert basket.total_incl_tax == D(total)
         assert (why(basket) == ["reward_least_order"]) == (total == "99.90")
+
+    @pytest.mark.parametrize(
+        ("least", "total", "said"), [(9_991, "92.90", "reward_least_order"), (0, "94.90", "one_reduction")]
+    )
+    def test_of_two_in_a_merged_basket_is_of_the_first_that_can(self, unit, boris, least, total, said):
+        first, second = (
+            have(boris, a_reward(unit, "off", **told)) for told in ({"amount": 500, "least": least}, {"amount": 700})
+        )
+        basket = a_basket(boris, (a_product(price="99.90"), 1))
+        put_on(boris, basket, first)
+        put_on(boris, basket, second)
+        on_baskets.put_on(claim=fresh(first), slot=f"basket:{basket.pk}", currency="EUR", at=TODAY)
+        basket = reload(boris, basket)
+        assert (basket.total_incl_tax, why(basket)) == (D(total), [said])
 
     def test_comes_before_points_and_makes_no_goods_reduced_ones(self, unit, boris):
         unit.program.use_terms.__class__.objects.update(not_on_discounted=True)
@@ -266,6 +280,26 @@ class TestDelivery:
         if after == USED:
             cancel(look(order))
             assert state(claim) == OPEN
+
+    @pytest.mark.parametrize(
+        ("first", "second", "used", "said"),
+        [
+            ({}, {}, 0, ["one_reduction"]),
+            ({"most": 300}, {}, 0, ["one_reduction"]),
+            ({"least": 2_491}, {}, 1, ["reward_least_order"]),
+            ({"least": 2_491}, {"least": 2_491}, None, ["reward_least_order"] * 2),
+        ],
+    )
+    def test_is_paid_for_by_the_first_that_can_and_the_others_say_why_not(
+        self, unit, boris, ordered, first, second, used, said
+    ):
+        claims = [have(boris, a_reward(unit, "delivery", **params)) for params in (first, second)]
+        basket = a_basket(boris, (a_product(price="24.90"), 1))
+        for claim in claims:
+            basket = put_on(boris, basket, claim)
+        assert why(basket) == said
+        ordered(basket)
+        assert [state(claim) for claim in claims] == [USED if number == used else OPEN for number in range(2)]
 
     def test_stays_unused_where_another_offer_pays_for_delivery(self, unit, boris, ordered):
         claim = have(boris, a_reward(unit, "delivery"))

@@ -18,6 +18,7 @@ from loyalty_oscar.program.money import exponent, to_minor
 from loyalty_oscar.redemption.kinds import DELIVERY, OFF, PRODUCT
 from loyalty_oscar.redemption.models import Redemption
 from loyalty_oscar.redemption.operations import on_baskets
+from loyalty_oscar.redemption.reductions import ReductionQuote
 
 from ...storefront.offer_hooks import RewardUnavailable, discounts
 from ..apart import keep_quiet
@@ -25,7 +26,7 @@ from ..discount import KeptLine, called, count_after_commit, know_combinations, 
 from ..offer import is_lasting
 from .gift_lines import is_gift
 from .gifts import shares
-from .in_basket import AppliedRewards, given_to, goods_of, is_promised, reduction_of, rewards_on
+from .in_basket import AppliedRewards, given_to, is_promised, kept_by_goods, params_of, reduction_of, rewards_on
 from .offers import is_keeper
 
 
@@ -84,7 +85,7 @@ def use(*, basket: Any, order: Any, row: Redemption, minor: int) -> None:
     if row.claim.member.user_id != payer:
         raise RewardUnavailable(gone())
     try:
-        on_baskets.use(redemption=row, order_id=order.pk, minor=minor, at=clock.now())
+        on_baskets.use(redemption=row, order_id=order.pk, minor=minor, currency=basket.currency or "", at=clock.now())
     except NotAllowed as error:
         raise RewardUnavailable(gone()) from error
     order.__dict__.setdefault("_loyalty_rewards_used", set()).add(row.pk)
@@ -117,15 +118,18 @@ class ReductionDiscount(RewardDiscount):
         lines, zero = list(basket.all_lines()), get_class("offer.results", "ZERO_DISCOUNT")
         if _is_applied(lines, offer):
             return zero
-        first, *others = rewards_on(basket=basket, kind=self.kind)
-        given = given_to(basket=basket)
-        given.because.update({row.pk: Because("one_reduction") for row in others})
-        quote = reduction_of(basket=basket, row=first)
-        given.because[first.pk] = quote.because
-        if not quote.minor:
+        given, chosen, quote = given_to(basket=basket), None, ReductionQuote()
+        for row in rewards_on(basket=basket, kind=self.kind):
+            if chosen is None:
+                quote = reduction_of(basket=basket, row=row)
+                chosen = row if quote.minor else None
+                given.because[row.pk] = quote.because
+            else:
+                given.because[row.pk] = Because("one_reduction")
+        if chosen is None:
             return zero
         given.before = [KeptLine(line) for line in lines]
-        return _take_off(self, basket, offer, lines, list(quote.parts), {first.pk: quote.minor}, [first])
+        return _take_off(self, basket, offer, lines, list(quote.parts), {chosen.pk: quote.minor}, [chosen])
 
 
 def _is_applied(lines: list[Any], offer: Any) -> bool:
@@ -161,23 +165,28 @@ class DeliveryDiscount(RewardDiscount):
 
     def apply(self, *, basket: Any, offer: Any) -> Any:
         zero, currency = get_class("offer.results", "ZERO_DISCOUNT"), basket.currency or ""
-        row, given = rewards_on(basket=basket, kind=self.kind)[0], given_to(basket=basket)
-        params, lines = row.claim.reward.params, list(basket.all_lines())
-        if currency != row.claim.reward.program.currency:
-            given.because[row.pk] = Because("reward_other_currency", currency=currency)
-            return zero
-        least = params.get("least") or 0
-        if goods_of(basket=basket) < max(least, 1):
-            given.because[row.pk] = Because("reward_least_order", minor=least, currency=currency)
+        row, given, lines = self._first(basket), given_to(basket=basket), list(basket.all_lines())
+        if row is None:
             return zero
         self.quietly(basket=basket, offer=offer, lines=lines, rows=[row])
-        most = params.get("most")
+        most = (params_of(basket=basket, claim=row.claim) or {}).get("most")
         pays = to_major(minor=most, exponent=exponent(currency=currency)) if most else None
         offer.shipping_discount = partial(_pays, pays, given)
         # Oscar records an offer on delivery only where it lowered what an order pays for it: then the reward is used.
         offer.loyalty_delivery = row
         given.keys.add(row.pk)
         return get_class("offer.results", "SHIPPING_DISCOUNT")
+
+    def _first(self, basket: Any) -> Redemption | None:
+        """Return the reward that pays for delivery, and say of each other why it does not."""
+        given, chosen = given_to(basket=basket), None
+        for row in rewards_on(basket=basket, kind=self.kind):
+            because = kept_by_goods(basket=basket, claim=row.claim)
+            if because is None and chosen is None:
+                chosen = row
+            else:
+                given.because[row.pk] = because or Because("one_reduction")
+        return chosen
 
     def take(self, *, basket: Any, order: Any) -> str:
         """Use the reward once Oscar records what its offer took off delivery, if it is the one that did."""
@@ -203,7 +212,7 @@ def _recorded(basket: Any, order: Any, row: Redemption, count: Any, is_first: bo
     if not is_first:
         order.discounts.filter(offer_id=application["offer"].pk).update(amount=Decimal(0))
         return
-    minor = to_minor(amount=application["discount"], currency=row.currency)
+    minor = to_minor(amount=application["discount"], currency=basket.currency or "")
     use(basket=basket, order=order, row=row, minor=minor)
     count(application)
 

@@ -11,10 +11,12 @@ from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward, State
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.claims import terms_of
+from loyalty_oscar.redemption.currencies import closed_currencies
 from loyalty_oscar.redemption.kinds import CODE
 from loyalty_oscar.redemption.models import Claim
 
 from ...upkeep.doctor import Finding, Level, doctor_checks
+from ..doctor import currencies_sold
 from ..offer import is_in_its_dates, is_lasting
 from .offers import OFFERS, offers_of
 
@@ -29,8 +31,9 @@ NAMED = 5
 
 @doctor_checks.register("rewards", order=43)
 def rewards(*, at: datetime) -> Iterator[Finding]:
-    """Every reward in force is of a kind that is there, for a level that is there, and has codes to give out."""
+    """Every reward in force is of a kind and for a level that are there, has codes, and counts in each currency."""
     rows = Reward.objects.filter(is_on=True).exclude(program__state=State.CLOSED).select_related("program")
+    sold = sorted(currencies_sold(at=at))
     free = Count("codes", filter=Q(codes__claim=None))
     known = {pk: levels(program_id=pk) for pk in set(rows.values_list("program_id", flat=True))}
     for reward in rows.annotate(free=free).order_by("pk"):
@@ -42,6 +45,10 @@ def rewards(*, at: datetime) -> Iterator[Finding]:
             text = f"“{reward.name}” is for level {reward.rank} and above, which is not there: nobody can have it"
             hint = "Choose another level on the page of the reward in the admin."
             yield Finding(level=Level.WARNING, about=ABOUT, text=text, hint=hint)
+        if closed := closed_currencies(reward=reward, currencies=sold):
+            text = f"“{reward.name}” has no amount in {', '.join(closed)}: no basket of that currency can use it"
+            hint = "Write one on the page of the reward in the admin; once somebody has it, add another reward."
+            yield Finding(level=Level.NOTE, about=ABOUT, text=text, hint=hint)
         if reward.kind == CODE and reward.free < FEW and terms_of(reward=reward).is_in_time(at=at):
             yield _few(reward, reward.free)
 

@@ -15,6 +15,7 @@ from oscar.apps.partner.availability import Base as Availability
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import as_shown, share_out
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
@@ -23,28 +24,24 @@ from loyalty_oscar.redemption.kinds import PRODUCT
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim
 
+from ...pricing.amounts import finer, grain
 from ...pricing.gate import line_gates
 from ...storefront.retold import line_texts, too_many
 from ..promise import has_prices
+from ..quotes import to_pay
 from .gift_lines import gift_option, gifts_in, is_gift, option_key
-from .in_basket import given_to, goods_of, rewards_on
+from .in_basket import given_to, kept_by_goods, rewards_on
 
 
 def in_force(*, basket: Any) -> list[Redemption]:
     """Return the gifts of a basket that it can have: with as many other goods as the reward asks, at least one cent."""
-    rows = rewards_on(basket=basket, kind=PRODUCT)
-    if not rows:
-        return []
-    currency, given = basket.currency or "", given_to(basket=basket)
-    before = goods_of(basket=basket)
-    found = []
-    for row in rows:
-        least = row.claim.reward.params.get("least") or 0
-        if before < max(least, 1):
-            told = {"minor": least, "currency": currency}
-            given.because[row.pk] = Because("reward_least_order", **told) if least else Because("gift_needs_goods")
-        else:
+    given, found = given_to(basket=basket), []
+    for row in rewards_on(basket=basket, kind=PRODUCT):
+        because = kept_by_goods(basket=basket, claim=row.claim)
+        if because is None:
             found.append(row)
+        else:
+            given.because[row.pk] = because if because.params.get("minor", 1) else Because("gift_needs_goods")
     return found
 
 
@@ -156,11 +153,12 @@ def shares(*, basket: Any, lines: list[Any]) -> tuple[list[int], dict[int, int]]
     """
     Return what is taken off each line for gifts, in minor units, and how much of that is for which use (by its key).
 
-    What a reward pays for and is not in the basket takes nothing off; the basket says so.
+    Together it is what the total that is shown falls by. What a reward pays for and is not in the basket takes nothing
+    off; the basket says so.
     """
     currency, given = basket.currency or "", given_to(basket=basket)
     left = {line.pk: line.quantity for line in lines if is_gift(line=line)}
-    parts, minors = {line.pk: Fraction(0) for line in lines}, {}
+    parts, uses = {line.pk: Fraction(0) for line in lines}, dict[int, Fraction]()
     for row in in_force(basket=basket):
         exact = Fraction(0)
         for part in row.lines:
@@ -174,10 +172,24 @@ def shares(*, basket: Any, lines: list[Any]) -> tuple[list[int], dict[int, int]]
                     parts[line.pk] += each * pieces
                     exact += each * pieces
         if exact:
-            minors[row.pk] = round(exact)
+            uses[row.pk] = exact
         else:
             given.because[row.pk] = Because("gift_not_in_basket")
-    return [round(parts[line.pk]) for line in lines], minors
+    prices = (exact_minor(amount=to_pay(line=line), currency=currency) for line in lines)
+    off = _shown_fall(before=sum(prices, Fraction(0)), by=sum(parts.values(), Fraction(0)), currency=currency)
+    each_use = _share_out(off, list(uses.values()), currency)
+    return _share_out(off, list(parts.values()), currency), dict(zip(uses, each_use, strict=True))
+
+
+def _shown_fall(*, before: Fraction, by: Fraction, currency: str) -> int:
+    """Return by how many of the smallest amounts the total that is shown falls; minor units may be fractions."""
+    fine, each = finer(currency=currency), grain(currency=currency)
+    return as_shown(exact=before / each, finer=fine) - as_shown(exact=(before - by) / each, finer=fine)
+
+
+def _share_out(off: int, exact: list[Fraction], currency: str) -> list[int]:
+    each = grain(currency=currency)
+    return [part * each for part in share_out(total=off, exact=[one / each for one in exact])]
 
 
 def choices(*, claim: Claim) -> list[Any]:

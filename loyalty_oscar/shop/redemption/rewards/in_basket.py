@@ -6,17 +6,20 @@ Asked with the points that are set aside for the basket, in one query, and kept 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.rounding import as_shown
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import State
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption.claims import is_over
+from loyalty_oscar.redemption.currencies import in_currency
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.reductions import Reduction, ReductionQuote, reduce
 
@@ -80,18 +83,36 @@ def is_promised(*, basket: Any, row: Redemption) -> bool:
     return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
 
 
+def params_of(*, basket: Any, claim: Claim) -> Mapping[str, Any] | None:
+    """Return a reward's parameters with the amounts of a basket's currency; None where it cannot be used there."""
+    reward = claim.reward
+    return in_currency(params=reward.params, currency=basket.currency or "", own=reward.program.currency)
+
+
 def goods_of(*, basket: Any) -> int:
-    """Return what a basket costs before any discount, its gifts apart, in minor units as prices are seen."""
+    """Return what a basket costs before any discount, its gifts apart, in minor units as the sum would be shown."""
     goods = (line for line in basket.all_lines() if not is_gift(line=line))
     prices = (line.line_price_incl_tax if line.is_tax_known else line.line_price_excl_tax for line in goods)
     currency = basket.currency or ""
-    return int(sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0)))
+    each = grain(currency=currency)
+    exact = sum((exact_minor(amount=price or 0, currency=currency) for price in prices), Fraction(0))
+    return as_shown(exact=exact / each, finer=finer(currency=currency)) * each
+
+
+def kept_by_goods(*, basket: Any, claim: Claim) -> Because | None:
+    """Return why the goods of a basket keep a reward from counting: their currency, or that they cost too little."""
+    params, currency = params_of(basket=basket, claim=claim), basket.currency or ""
+    if params is None:
+        return Because("reward_other_currency", currency=currency)
+    least = params.get("least") or 0
+    is_too_little = goods_of(basket=basket) < max(least, 1)
+    return Because("reward_least_order", minor=least, currency=currency) if is_too_little else None
 
 
 def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
     """Return what a reward of the kind `off` takes off a basket. No query, but for product sets once a minute."""
-    lines, params, currency = list(basket.all_lines()), row.claim.reward.params, basket.currency or ""
-    if currency != row.claim.reward.program.currency:
+    lines, params, currency = list(basket.all_lines()), params_of(basket=basket, claim=row.claim), basket.currency or ""
+    if params is None:
         because = Because("reward_other_currency", currency=currency)
         return ReductionQuote(parts=(0,) * len(lines), because=because)
     codes = frozenset(filter(None, [params.get("set")]))

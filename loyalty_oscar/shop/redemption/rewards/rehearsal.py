@@ -8,6 +8,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.redemption.claims import claims_of
+from loyalty_oscar.redemption.currencies import in_currency
 from loyalty_oscar.redemption.kinds import DELIVERY, is_for_baskets
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import CannotClaim, present
@@ -25,7 +26,9 @@ class RewardsPart:
     def before(self, *, scene: Scene) -> Iterator[Number]:
         """Give the customer the reward, and put it on the basket."""
         rows = Reward.objects.using(write_db()).filter(program=scene.unit.program_id, is_on=True).exclude(kind=DELIVERY)
-        reward = next((one for one in rows.order_by("price", "pk") if is_for_baskets(kind=one.kind)), None)
+        known = rows.select_related("program").order_by("price", "pk")
+        usable = (one for one in known if is_for_baskets(kind=one.kind) and self.counts(reward=one, scene=scene))
+        reward = next(usable, None)
         if reward is None:
             return
         member = Member.objects.using(write_db()).get(pk=scene.account.member_id)
@@ -51,6 +54,11 @@ class RewardsPart:
             expected=scene.money(own - off),
             path=scene.in_basket,
         )
+
+    def counts(self, *, reward: Reward, scene: Scene) -> bool:
+        """Return whether a reward can be used in the currency of the play."""
+        told = {"currency": scene.basket.currency or "", "own": reward.program.currency}
+        return in_currency(params=reward.params, **told) is not None
 
     def placed(self, *, scene: Scene) -> Iterator[Number]:
         """See that the order used it."""

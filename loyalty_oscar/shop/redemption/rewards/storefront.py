@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -15,9 +16,11 @@ from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
+from loyalty_oscar.redemption.currencies import by_currency, in_currency
 from loyalty_oscar.redemption.kinds import CODE, PRODUCT, is_by_staff, is_for_baskets
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.rules import Wanting, why_not
+from loyalty_oscar.redemption.sentences import says_in
 from loyalty_oscar.redemption.words import sentence
 
 from ...storefront.visit import Visit, takes_part
@@ -52,7 +55,8 @@ class RewardCard:
     A reward of the catalogue for one visitor: its price, what is left of it, until when, and whether it can be had.
 
     `refused` is why not, and `because` says so; `leaves` is what is ready afterwards, `percent` how much of the price
-    there is, `few` how many there are where that is few, and `asks` the question of a service.
+    there is, `few` how many there are where that is few, and `asks` the question of a service. `here` says what it does
+    in the visitor's currency, where that is not the program's.
     """
 
     reward: Reward
@@ -64,13 +68,17 @@ class RewardCard:
     refused: Because | None = None
     because: str = ""
     can_be_had: bool = False
+    here: str = ""
     percent: int | None = None
     leaves: str = ""
     asks: str = ""
 
 
-def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
-    """Return the catalogue as a visitor sees it, the cheapest first; what is for a list only who is on it."""
+def cards(*, visit: Visit, at: datetime, basket: Any = None) -> list[RewardCard]:
+    """
+    Return the catalogue as a visitor with this `basket` sees it, the cheapest first; what is for a list only who is on
+    it.
+    """
     unit = visit.unit
     if unit is None:
         return []
@@ -83,7 +91,8 @@ def cards(*, visit: Visit, at: datetime) -> list[RewardCard]:
         who = wants.get(reward.pk)
         if reward.segment_id and (who is None or reward.segment_id not in who.segments):
             continue  # Nobody is told of what is for a list that they are not on.
-        found.append(_card(reward, unit, who, left.get(reward.pk), names, at))
+        card = _card(reward, unit, who, left.get(reward.pk), names, at)
+        found.append(replace(card, here=_here(reward, unit, currency_of(basket=basket))))
     return found
 
 
@@ -117,6 +126,29 @@ def _card(
         leaves=_worth_of(unit, ready - price),
         asks=str(reward.params.get("ask", "")),
     )
+
+
+def currency_of(*, basket: Any) -> str:
+    """Return the currency that a visitor buys in: of what is in the basket, else the shop's own."""
+    found = basket.currency if basket is not None and basket.pk is not None else None
+    return found or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "")
+
+
+def _here(reward: Reward, unit: Unit, currency: str) -> str:
+    """Return what is told of a reward for baskets for a currency that is not the program's, or that it does nothing."""
+    own = unit.program.currency
+    if currency in ("", own) or not is_for_baskets(kind=reward.kind):
+        return ""
+    if in_currency(params=reward.params, currency=currency, own=own) is None:
+        return sentence(because=Because("reward_other_currency", currency=currency), unit=unit)
+    is_told = currency in by_currency(params=reward.params, own=own)
+    return says_in(reward=reward, currency=currency, own=own) if is_told else ""
+
+
+def _is_closed(reward: Reward, unit: Unit, basket: Any) -> bool:
+    """Return whether a reward cannot be used with what is in a basket, because of its currency."""
+    currency = basket.currency if basket is not None and basket.pk is not None else None
+    return in_currency(params=reward.params, currency=currency or "", own=unit.program.currency) is None
 
 
 def _refused(reward: Reward, who: Wanting | None, left: int | None, at: datetime) -> Because | None:
@@ -161,7 +193,7 @@ class Own:
     A reward that the visitor has or had: in which state, since when, until when, and what can be done with it.
 
     One for baskets `can_use`, a gift of several by its `choices` (key, name); `in_basket` it can be taken out, and
-    `note` says why it takes nothing off there, or less.
+    `note` says why it takes nothing off there, or less. `here` as of `RewardCard`.
     """
 
     claim: Claim
@@ -179,6 +211,7 @@ class Own:
     choices: Sequence[tuple[int, str]] = ()
     in_basket: bool = False
     note: str = ""
+    here: str = ""
 
 
 def own(*, visit: Visit, basket: Any = None) -> list[Own]:
@@ -199,6 +232,9 @@ def _own(claim: Claim, unit: Unit, basket: Any) -> Own:
     is_open, is_code = claim.state == State.OPEN, claim.reward.kind == CODE
     can_use = is_open and is_for_baskets(kind=claim.reward.kind)
     row = row_of(basket=basket, claim=claim) if can_use else None
+    note = note_of(basket=basket, row=row, unit=unit) if row else ""
+    here = _here(claim.reward, unit, currency_of(basket=basket)) if can_use else ""
+    is_closed = can_use and row is None and _is_closed(claim.reward, unit, basket)
     until = ""
     if claim.valid_until and claim.state in CURRENT:
         until = pgettext("loyalty", "Good until %(day)s") % {"day": words.last_day(claim.valid_until, zone=zone)}
@@ -214,10 +250,11 @@ def _own(claim: Claim, unit: Unit, basket: Any) -> Own:
         where=str(claim.reward.params.get("where", "")),
         can_ask=is_open and is_by_staff(kind=claim.reward.kind),
         asks=str(claim.reward.params.get("ask", "")),
-        can_use=can_use,
-        choices=_choices(claim, basket) if can_use and row is None else (),
+        can_use=can_use and not is_closed,
+        choices=_choices(claim, basket) if can_use and row is None and not is_closed else (),
         in_basket=row is not None,
-        note=note_of(basket=basket, row=row, unit=unit) if row else "",
+        note=note,
+        here="" if here == note else here,
     )
 
 
@@ -252,11 +289,11 @@ def in_basket(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     """Return the rewards that a member can use with this basket, and those that lie in it."""
     if subject is None or subject.is_empty or request.loyalty.member is None:
         return None
-    usable = [row for row in own(visit=request.loyalty, basket=subject) if row.can_use]
+    shown = [row for row in own(visit=request.loyalty, basket=subject) if row.can_use or row.here]
     # What several of one reward do is tried once.
-    distinct = {(row.claim.reward_id, row.in_basket): row for row in usable if not row.note}
+    distinct = {(row.claim.reward_id, row.in_basket): row for row in shown if row.can_use and not row.note}
     said = {key: _note_of_delivery(row, subject, request) for key, row in distinct.items()}
-    rows = [row if row.note else replace(row, note=said[row.claim.reward_id, row.in_basket]) for row in usable]
+    rows = [replace(row, note=row.note or said.get((row.claim.reward_id, row.in_basket), "")) for row in shown]
     return ("loyalty/widgets/rewards_basket.html", {"rows": rows, "next": request.get_full_path()}) if rows else None
 
 

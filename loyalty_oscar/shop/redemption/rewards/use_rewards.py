@@ -18,7 +18,7 @@ from loyalty_oscar.redemption.operations import CannotClaim, on_baskets
 from ...storefront.basket_holds import slot_of
 from ..discount import look_again
 from . import gifts
-from .in_basket import given_to, rewards_on
+from .in_basket import given_to, params_of, rewards_on
 
 
 @outermost_retried
@@ -31,6 +31,8 @@ def use_reward(*, claim: Claim, basket: Any, at: datetime, product_id: int | Non
     slot, kind = slot_of(basket=basket), claim.reward.kind
     with transaction.atomic(using=write_db()):
         _check_basket(basket, claim.member.user_id)
+        if params_of(basket=basket, claim=claim) is None:
+            raise CannotClaim(Because("reward_other_currency", currency=basket.currency))
         product, pieces = _product(claim, product_id) if kind == PRODUCT else (None, 0)
         if product is not None:
             gifts.check_stock(basket=basket, product=product, pieces=pieces)

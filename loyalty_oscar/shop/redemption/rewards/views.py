@@ -48,8 +48,8 @@ class RewardsView(WithProgram, PageTitleMixin, TemplateView):
         return pgettext("loyalty", "Rewards")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        visit, at = self.request.loyalty, clock.now()
-        shown, (current, past) = cards(visit=visit, at=at), split(own(visit=visit, basket=self.request.basket))
+        visit, basket, at = self.request.loyalty, self.request.basket, clock.now()
+        shown, (current, past) = cards(visit=visit, at=at, basket=basket), split(own(visit=visit, basket=basket))
         if not shown and not current and not past:
             raise http.Http404("no rewards here")
         account = visit.account
