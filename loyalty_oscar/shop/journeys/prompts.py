@@ -26,7 +26,7 @@ def beside_delivered(*, subject: Any, request: Any) -> Piece | None:
     """
     Return what of a delivered order was kept and can be reviewed for points, each with the way there.
 
-    Seven queries, and none where no campaign gives points for reviews now.
+    Six queries, and none where no campaign gives points for reviews now.
     """
     campaign = _campaign(request)
     if campaign is None or subject is None or not takes_part(visit=request.loyalty):
