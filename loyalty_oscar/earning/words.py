@@ -363,7 +363,7 @@ ROUNDED = {
 def _share(unit: Unit, exact: str) -> str:
     """Return an exact share ("74.20") in the reader's words; parts of a cent are kept."""
     if not unit.is_money:
-        return exact
+        return money.number(Decimal(exact), places=2)
     places = money.exponent(currency=unit.program.currency)
     amount = Decimal(exact).scaleb(-places)
     is_round = amount == round(amount, places)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import Rows, refuse_over
+from loyalty_oscar.program.forms import Rows, offer_program, refuse_over
 from loyalty_oscar.program.models import Segment
 from loyalty_oscar.program.second_look import meant_field, show_tick
 
@@ -24,6 +24,10 @@ class SaleForm(forms.ModelForm):
     """A sale; what it closes that is on sale now is asked about once more."""
 
     is_meant = meant_field(label=pgettext_lazy("loyalty", "close what is on sale now"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_program(form=self)
 
     def clean(self) -> dict[str, Any] | None:
         """Let the doors below, which know when the sale opens, ask with the tick that stands here."""

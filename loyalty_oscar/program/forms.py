@@ -13,6 +13,7 @@ from django import forms
 from django.conf import global_settings, settings
 from django.contrib.admin import site
 from django.contrib.admin.widgets import ManyToManyRawIdWidget
+from django.utils.text import slugify
 from django.utils.translation import get_language_info, npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import local_day
@@ -512,6 +513,32 @@ def chosen(*, form: forms.ModelForm, name: str) -> Any:
         return None
 
 
+def offer_program(*, form: forms.ModelForm) -> None:
+    """Choose the program beforehand where there is one alone to choose."""
+    field: Any = form.fields.get("program")
+    if field is not None and field.queryset.count() == 1:
+        field.initial = field.queryset.get()
+
+
+def offer_code(*, form: forms.ModelForm) -> None:
+    """Let the code of something new be left empty, to be made from its name (`make_code`)."""
+    if "code" in form.fields and not form.instance.pk:
+        form.fields["code"].required = False
+        form.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+
+
+def make_code(*, form: forms.ModelForm, found: dict[str, Any]) -> bool:
+    """Make the code from the name where none was typed; returns whether there is one, else its field says why."""
+    if "code" not in form.fields or "code" in form.errors or not found.get("name"):
+        return False
+    longest = form._meta.model._meta.get_field("code").max_length
+    if code := found.get("code") or slugify(found["name"])[:longest]:
+        found["code"] = code
+        return True
+    form.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
+    return False
+
+
 def unit_chosen(*, form: forms.ModelForm) -> Unit | None:
     """Return what the program of a form counts, where its program is chosen and counts something."""
     program = chosen(form=form, name="program")
@@ -552,6 +579,7 @@ class SegmentForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        offer_program(form=self)
         if self.instance.pk and "people" in self.fields:
             self.fields["people"].initial = sorted(members_of(segment=self.instance))
 

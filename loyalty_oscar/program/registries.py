@@ -225,7 +225,10 @@ class RewardKind(Protocol):
         ...
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
-        """Return its parameters as a sentence for staff, or nothing; amounts are minor units of that currency."""
+        """
+        Return its parameters as a sentence for staff, or nothing; amounts are minor units of that currency. Of a kind
+        for baskets members read it, too, before they claim one.
+        """
         ...
 
 

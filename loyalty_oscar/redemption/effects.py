@@ -23,6 +23,7 @@ from loyalty_oscar.program.db import write_db
 from .models import Redemption
 from .operations import bring_back, move, on_baskets
 from .queries import uses_of
+from .words import opens_again
 
 
 class RedemptionEffect:
@@ -43,14 +44,19 @@ class RedemptionEffect:
                     elif not use.is_replaced:
                         settle(order=wanted[order_id], use=use, at=at)
 
-    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:
-        """Give back what these orders would no longer use; writes nothing of its own."""
+    def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> list[str]:
+        """Give back what these orders would no longer use, and name the rewards; writes nothing of its own."""
         known = {order.order_id: order for order in orders}
+        said = []
         for order_id, uses in uses_of(order_ids=known).items():
             for use in uses:
-                if not use.is_replaced and use.claim_id is None:
+                if use.claim is not None:
+                    if is_gone(order=known[order_id]) and on_baskets.is_used(claim=use.claim, redemption=use):
+                        said.append(opens_again(claim=use.claim))
+                elif not use.is_replaced:
                     tie_lines(order=known[order_id], use=use)
                     move(use=use, **_wanted(known[order_id], use), at=at)
+        return said
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was used is in its own snapshot."""
@@ -75,8 +81,12 @@ def settle_reward(*, order: OrderFacts, use: Redemption, at: datetime) -> None:
     """
     if order.is_deleted and not order.dead:
         return
-    is_gone = order.dead or all(line.gone >= line.quantity for line in order.purchase.lines)
-    on_baskets.settle(redemption=use, is_gone=is_gone, number=order.number, at=at)
+    on_baskets.settle(redemption=use, is_gone=is_gone(order=order), number=order.number, at=at)
+
+
+def is_gone(*, order: OrderFacts) -> bool:
+    """Return whether nothing of an order is left."""
+    return order.dead or all(line.gone >= line.quantity for line in order.purchase.lines)
 
 
 def _wanted(order: OrderFacts, use: Redemption) -> dict[str, Any]:

@@ -194,7 +194,7 @@ class DeliveryKind:
         return params.get("most") or 0
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
-        parts = [pgettext("loyalty", "free delivery")]
+        parts = [pgettext("loyalty", "Free delivery")]
         if params.get("most"):
             text = pgettext("loyalty", "%(amount)s off delivery at most")
             parts = [text % {"amount": money.in_words(minor=params["most"], currency=currency)}]

@@ -12,6 +12,8 @@ from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.words import say
 
+from .models import Claim
+
 Params = Mapping[str, Any]
 
 
@@ -156,6 +158,13 @@ def goes_back(*, name: str, because: Because) -> str:
     """Return, for staff, that a gift which nobody used goes back, and why."""
     text = pgettext("loyalty", "The reward “%(name)s” goes back: %(why)s.")
     return text % {"name": name, "why": words.why(because)}
+
+
+def opens_again(*, claim: Claim) -> str:
+    """Return, for staff, what becomes of a reward once the order that used it comes to nothing."""
+    if claim.revoked is not None:
+        return goes_back(name=claim.reward.name, because=Because.from_json(claim.revoked))
+    return pgettext("loyalty", "The reward “%(name)s” can be used again.") % {"name": claim.reward.name}
 
 
 @say("reward_bought")

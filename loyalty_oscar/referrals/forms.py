@@ -11,7 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_promise
+from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_program, offer_promise
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
@@ -45,11 +45,9 @@ class SchemeForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
-            free = Program.objects.filter(referral_scheme=None)
             asked: Any = self.fields["program"]
-            asked.queryset = free
-            if free.count() == 1:
-                self.fields["program"].initial = free.get()
+            asked.queryset = Program.objects.filter(referral_scheme=None)
+            offer_program(form=self)
         program = chosen(form=self, name="program")
         unit = program.unit_or_none if program else None
         for side in ("giver_", "newcomer_"):

@@ -21,6 +21,9 @@ from loyalty_oscar.program.forms import (
     check_promise,
     language_name,
     languages,
+    make_code,
+    offer_code,
+    offer_program,
     offer_promise,
     refuse_over,
 )
@@ -66,11 +69,9 @@ class LadderForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "program" in self.fields:
-            free = Program.objects.filter(ladder=None)
             asked: Any = self.fields["program"]
-            asked.queryset = free
-            if free.count() == 1:
-                self.fields["program"].initial = free.get()
+            asked.queryset = Program.objects.filter(ladder=None)
+            offer_program(form=self)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -110,6 +111,10 @@ class TierForm(forms.ModelForm):
         model = Tier
         fields = ("rank", "name", "code", "percent", "points", "reward", "color", "picture", "text")
         widgets = {"color": forms.TextInput(attrs={"type": "color"}), "text": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_code(form=self)
 
     def know(self, ladder: Ladder, unit: Unit | None, members: int = 0) -> None:
         """Learn from the ladder what the number counts, and from its unit and members what a gift is and costs."""
@@ -161,6 +166,7 @@ class TierForm(forms.ModelForm):
         reach.
         """
         data = super().clean() or {}
+        make_code(form=self, found=data)
         check_promise(form=self)
         if data.get("takes") == 0 and data.get("points"):
             text = pgettext("loyalty", "Every member has this level, so nobody reaches it. Give something for joining.")

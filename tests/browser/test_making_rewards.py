@@ -18,7 +18,7 @@ TO_MAKE_ONE = 3
 #: By kind: what the link says, what is typed beside name and price, and what its page reads back.
 KINDS = {
     "off": ("Money off a basket", {"p_amount": "5.00", "p_least": "20.00"}, "€5.00 off, in a basket of €20.00 or more"),
-    "delivery": ("Free delivery", {"p_least": "30.00"}, "free delivery, in a basket of €30.00 or more"),
+    "delivery": ("Free delivery", {"p_least": "30.00"}, "Free delivery, in a basket of €30.00 or more"),
     "product": ("A product of your shop", {}, "Club mug"),
     "code": ("A partner’s code", {"p_where": "At the school."}, "At the school."),
     "service": ("A service", {"p_ask": "Which day suits you?"}, "Which day suits you?"),

@@ -7,11 +7,20 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminIntegerFieldWidget
-from django.utils.text import capfirst, slugify
+from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen, offer_promise, refuse_over, unit_chosen
+from loyalty_oscar.program.forms import (
+    as_money,
+    chosen,
+    make_code,
+    offer_code,
+    offer_program,
+    offer_promise,
+    refuse_over,
+    unit_chosen,
+)
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
@@ -142,9 +151,8 @@ class CampaignForm(forms.ModelForm):
             # Nothing is chosen beforehand: a code word would become a birthday.
             choices = [("", "---------"), *((code, occasion_name(code)) for code in occasions)]
             self.fields["occasion"] = forms.ChoiceField(label=self.fields["occasion"].label, choices=choices)
-        if "code" in self.fields:
-            self.fields["code"].required = False
-            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        offer_program(form=self)
+        offer_code(form=self)
         self.unit = unit_chosen(form=self)
         offer_promise(form=self, program=chosen(form=self, name="program"))
         as_money(form=self, unit=self.unit, names=["points", "budget"])
@@ -175,8 +183,7 @@ class CampaignForm(forms.ModelForm):
         if found.get("budget") is not None and found["budget"] < self.instance.spent:
             given = words.number(unit=self.unit, points=self.instance.spent) if self.unit else self.instance.spent
             self.add_error("budget", pgettext("loyalty", "%(given)s have been given already.") % {"given": given})
-        if "code" in self.fields and not found.get("code"):
-            found["code"] = slugify(found.get("name", ""))[:60]
+        make_code(form=self, found=found)
         look_twice(form=self, questions=dearer(form=self, unit=self.unit, names=["points"]))
         return found
 

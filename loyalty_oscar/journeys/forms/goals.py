@@ -8,13 +8,13 @@ from typing import Any
 
 from django import forms
 from django.utils.html import escape
-from django.utils.text import capfirst, slugify
+from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_RATE
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen
+from loyalty_oscar.program.forms import as_money, chosen, make_code, offer_code, offer_program
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import ProductSet, Program, Reward, Segment
 from loyalty_oscar.program.queries import count_members
@@ -106,11 +106,8 @@ class GoalForm(LaterGoalForm):
         super().__init__(*args, **kwargs)
         self.stored_gift = self._stored_gift()
         fields: Any = self.fields
-        if "program" in fields and Program.objects.count() == 1:
-            fields["program"].initial = Program.objects.get()
-        if "code" in fields:
-            fields["code"].required = False
-            fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        offer_program(form=self)
+        offer_code(form=self)
         fields["points"].required = fields["starts_at"].required = False
         if not self.instance.pk:
             fields["points"].initial = None  # It may be a reward in place of them.
@@ -199,12 +196,7 @@ class GoalForm(LaterGoalForm):
 
     def _make_code(self, found: dict[str, Any]) -> None:
         """Make the code from the name where none was typed; what is there already is said at the field."""
-        if "code" not in self.fields or "code" in self.errors or not found.get("name"):
-            return
-        found["code"] = found.get("code") or slugify(found["name"])[:60]
-        if not found["code"]:
-            self.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
-        elif Goal.objects.filter(program=self.program, code=found["code"]).exists():
+        if make_code(form=self, found=found) and Goal.objects.filter(program=self.program, code=found["code"]).exists():
             text = pgettext("loyalty", "There is a goal with this code already. Choose another code.")
             self.add_error("code", text)
 

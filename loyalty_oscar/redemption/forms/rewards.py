@@ -10,15 +10,23 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.db.models import QuerySet
-from django.utils.text import slugify
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import as_money, chosen, in_coins, minor_of, refuse_over
+from loyalty_oscar.program.forms import (
+    as_money,
+    chosen,
+    in_coins,
+    make_code,
+    minor_of,
+    offer_code,
+    offer_program,
+    refuse_over,
+)
 from loyalty_oscar.program.levels import level_names
-from loyalty_oscar.program.models import Program, Reward, Segment
+from loyalty_oscar.program.models import Reward, Segment
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
@@ -158,11 +166,8 @@ class RewardFormBase(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
             self.instance.kind = self.kind
-        if "program" in self.fields and Program.objects.count() == 1:
-            self.fields["program"].initial = Program.objects.get()
-        if "code" in self.fields:
-            self.fields["code"].required = False
-            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        offer_program(form=self)
+        offer_code(form=self)
         self.program = chosen(form=self, name="program")
         self.stored_deals = self._stored_deals()
         for name in own_names(self.fields):
@@ -270,10 +275,8 @@ class RewardFormBase(forms.ModelForm):
 
     def _make_code(self, found: dict[str, Any]) -> None:
         """Make the code from the name where none was typed; what is there already is said at the field."""
-        found["code"] = found.get("code") or slugify(found["name"])[:60]
-        if not found["code"]:
-            self.add_error("code", pgettext("loyalty", "None can be made from this name. Write one."))
-        elif Reward.objects.using(write_db()).filter(program=self.program, code=found["code"]).exists():
+        rows = Reward.objects.using(write_db()).filter(program=self.program)
+        if make_code(form=self, found=found) and rows.filter(code=found["code"]).exists():
             text = pgettext("loyalty", "There is a reward with this code already. Choose another code.")
             self.add_error("code", text)
 

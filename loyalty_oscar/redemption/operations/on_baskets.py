@@ -111,7 +111,7 @@ def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) 
         return
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
-        if is_gone and claim.number == redemption.number and claim.order_id == redemption.order_id:
+        if is_gone and is_used(claim=claim, redemption=redemption):
             _open_again(claim, number, at)
         elif not is_gone and _used_last(redemption) and not is_being_paid(claim=claim, at=at):
             because = Because("claim_used", name=claim.reward.name)
@@ -121,6 +121,11 @@ def settle(*, redemption: Redemption, is_gone: bool, number: str, at: datetime) 
                 more |= {"revoked": claim.because}
                 if claim.hold_id is None:
                     take_step(claim, State.BACK, State.USED, because, at, "system", **more)
+
+
+def is_used(*, claim: Claim, redemption: Redemption) -> bool:
+    """Return whether a reward is used by the order of this use, and not open again since."""
+    return claim.number == redemption.number and claim.order_id == redemption.order_id
 
 
 def _used_last(redemption: Redemption) -> bool:

@@ -9,11 +9,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import pgettext
 
-from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.ledger.queries import statement
 from loyalty_oscar.program import actors, words
 from loyalty_oscar.program.events import title_of
-from loyalty_oscar.program.models import Delivery, Member
+from loyalty_oscar.program.models import Delivery, Member, Unit
 
 from .by_hand import may_undo, undone
 from .links import url_of
@@ -33,7 +33,7 @@ def lines(*, account: Account, staff: Any, back: str = "") -> list[dict[str, Any
             "entry": entry,
             "day": words.day(entry.effective_at, zone=zone),
             "why": words.why(entry.because),
-            "points": words.points(unit=account.unit, points=entry.net, signed=True),
+            "points": _points(entry, account.unit),
             "who": "" if entry.actor == "system" else known[entry.actor],
             "note": entry.note.text if hasattr(entry, "note") else "",
             "undone": entry.pk in gone,
@@ -41,6 +41,13 @@ def lines(*, account: Account, staff: Any, back: str = "") -> list[dict[str, Any
         }
         for entry in entries
     ]
+
+
+def _points(entry: Entry, unit: Unit) -> str:
+    """Return what a line changes; of one by which points became ready, how many those are."""
+    if entry.kind == Kind.MATURE:
+        return pgettext("loyalty", "%(points)s ready") % {"points": words.points(unit=unit, points=entry.d_available)}
+    return words.points(unit=unit, points=entry.net, signed=True)
 
 
 def names_of(entries: Iterable[Entry]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from loyalty_oscar.journeys.occasions import REVIEW
 from loyalty_oscar.journeys.queries import campaigns_of
 from loyalty_oscar.program import clock, contributions, words
 
+from ..orders.facts import gather_orders
 from ..orders.statuses import final_statuses, is_dead
 from ..storefront.visit import takes_part
 from .storefront import asked, most
@@ -23,16 +24,16 @@ Piece = tuple[str, Mapping[str, Any]]
 @contributions.register("account:order", "journeys", order=20)
 def beside_delivered(*, subject: Any, request: Any) -> Piece | None:
     """
-    Return what of a delivered order can be reviewed for points, each with the way there.
+    Return what of a delivered order was kept and can be reviewed for points, each with the way there.
 
-    Three queries, and none where no campaign gives points for reviews now.
+    Six queries, and none where no campaign gives points for reviews now.
     """
     campaign = _campaign(request)
     if campaign is None or subject is None or not takes_part(visit=request.loyalty):
         return None
     if subject.status not in final_statuses() or is_dead(status=subject.status):
         return None
-    lines = subject.lines.select_related("product__parent").filter(product__is_public=True)
+    lines = subject.lines.select_related("product__parent").filter(product__is_public=True, pk__in=_kept(subject))
     things = {_thing(line.product).pk: _thing(line.product) for line in lines}
     known = get_model("reviews", "ProductReview").objects.filter(user=request.user, product__in=things)
     open_ones = [thing for pk, thing in things.items() if pk not in set(known.values_list("product_id", flat=True))]
@@ -64,6 +65,13 @@ def _campaign(request: Any) -> Campaign | None:
     if not visit.is_earning:
         return None
     return most(campaigns_of(program_id=visit.unit.program_id), REVIEW, clock.now(), request.user)
+
+
+def _kept(order: Any) -> set[int]:
+    """Return the lines of an order on which pieces stand that did not go back."""
+    found = gather_orders(order_ids=[order.pk], set_codes=(), at=clock.now())
+    parts = [part for facts in found for part in facts.purchase.lines if part.gone < part.quantity]
+    return {line_id for part in parts for line_id, _pieces in part.rows}
 
 
 def _thing(product: Any) -> Any:

@@ -187,9 +187,29 @@ def loyalty_named(discounts: Iterable[Any]) -> list[Named]:
     return [Named(discount) for discount in discounts]
 
 
+class NamedDelivery:
+    """An order whose discounts of delivery have the names that they had when it was placed."""
+
+    def __init__(self, order: Any) -> None:
+        self.order = order
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.order, name)
+
+    @property
+    def shipping_discounts(self) -> list[Named]:
+        return [Named(discount) for discount in self.order.shipping_discounts]
+
+
+@register.simple_tag
+def loyalty_named_delivery(order: Any) -> NamedDelivery:
+    """Let the totals of an order name the reward that took the delivery off, where Oscar's template asks the order."""
+    return NamedDelivery(order)
+
+
 @register.simple_tag(takes_context=True)
 def loyalty_order_mail(context: Context, order: Any) -> str:
-    """Write into the confirmation of an order what features have to say of it; needs no request."""
+    """Write into the confirmation of an order what features have to say of it, a line each; needs no request."""
     said = contributions.render("mail:order", subject=order, request=None, inside=context)
     return SafeString("\n".join(piece.strip() for piece in said))
 

@@ -49,6 +49,12 @@ class TestACampaignInTheAdmin:
         assert "product, at most 500 paws in all; 0 paws given so far." in text
         assert "A review" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
 
+    def test_asks_for_a_code_where_the_name_gives_none(self, root, unit):
+        assert errors(root.post(ADD, typed(unit, name="Отзыв"))) == {
+            "code": "None can be made from this name. Write one."
+        }
+        assert root.post(ADD, typed(unit, name="Отзыв", code="otzyv")).status_code == 302
+
     def test_gives_a_reward_in_place_of_points(self, root, unit):
         reward = RewardFactory(program=unit.program, name="A grooming")
         root.post(ADD, typed(unit, points="", reward=str(reward.pk), most="20"))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.rules import Multiplier, PerAmount, PerUnit
@@ -114,6 +115,13 @@ class TestAWhy:
         assert [(row.text.replace("\xa0", " "), row.value) for row in rows[1:]] == [
             ("1 % of what you paid", "0.6240"), ("Bed: €2.50 for each piece", "+2.50"), ("Rounded down", "€3.12"),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(("language", "said"), [("en", "1,062.40"), ("de", "1.062,40"), ("pl", "1\xa0062,40")])
+    def test_of_points_is_in_the_numbers_of_its_reader(self, unit, language, said):
+        steps = [{"c": "per_amount", "p": {"points": 1, "step_minor": 100, "currency": "EUR", "exact": "1062.40"}}]
+        told = {"base_minor": 106240, "currency": "EUR", "steps": steps, "rounding": "floor:order", "points": 1062}
+        with override(language):
+            assert why_rows(because={"c": "earned", "p": told}, unit=unit)[1].value == said
 
 
 class TestACampaign:

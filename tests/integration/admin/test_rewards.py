@@ -7,6 +7,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from oscar.apps.partner.strategy import UK
+from oscar.core.loading import get_class
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.models import Account
@@ -29,6 +31,7 @@ from tests.storefront import TODAY, a_club_without_rules, a_product, text_of
 
 from .test_saved_unchanged import Form
 
+Selector = get_class("partner.strategy", "Selector")
 ADD = reverse("admin:loyalty_program_reward_add")
 LIST = reverse("admin:loyalty_redemption_claim_changelist")
 FRONT = reverse("admin:app_list", args=["loyalty_program"])
@@ -235,6 +238,13 @@ class TestAReward:
         if fields["price"] == "500" and asked:
             assert list(errors(change(root, reward, price="499"))) == ["is_meant"]
             assert change(root, reward, price="501").status_code == 302
+
+    def test_of_a_product_is_worth_what_the_shop_shows(self, root, monkeypatch):
+        monkeypatch.setattr(Selector, "strategy", lambda self, request=None, user=None, **more: UK(request))
+        club, bed = a_club_without_rules(), a_product("Dog bed", "20.00")
+        fields = {"program": club.program_id, "p_products": [bed.pk], "p_pieces": "2"}
+        assert "get what is worth €48.00." in errors(add(root, "product", price="2399", **fields))["is_meant"]
+        assert add(root, "product", price="2400", **fields).status_code == 302
 
     def test_takes_no_quota_below_what_is_taken(self, root, unit, member):
         reward = RewardFactory(price=5, quota=10)

@@ -204,7 +204,9 @@ class TestAnInstallMistake:
         }
         assert said["oscar/basket/partials/basket_totals.html"].startswith("{% loyalty_use_points basket %}")
         assert said["oscar/catalogue/partials/add_to_basket_form.html"] == '{% loyalty_pieces "product:buy" product %}'
-        assert said["oscar/order/partials/basket_totals.html"] == "{% loyalty_named discounts as discounts %}"
+        assert said["oscar/order/partials/basket_totals.html"] == (
+            "{% loyalty_named discounts as discounts %}{% loyalty_named_delivery order as order %}"
+        )
         assert "{% load loyalty_staff %}" in hints["oscar/dashboard/orders/order_detail.html"]
 
     @pytest.mark.parametrize(

@@ -81,6 +81,24 @@ class TestTheCatalogue:
         assert "None is left of this reward." in text
         assert "2 left" in text
 
+    @pytest.mark.parametrize(
+        ("kind", "about", "said"),
+        [
+            ("off", {"params": {"amount": 500, "least": 2000}}, "€5.00 off, in a basket of €20.00 or more"),
+            ("delivery", {"params": {"most": 490}}, "€4.90 off delivery at most"),
+            ("code", {"params": {"where": "At the till"}}, "At the till"),
+            ("off", {"params": {"percent": 10}, "valid_days": 1}, "10 % off Good for 1 day once claimed."),
+            ("delivery", {"params": {}, "valid_days": 90}, "Free delivery Good for 90 days once claimed."),
+        ],
+    )
+    def test_says_what_is_asked_before_anybody_pays(self, unit, member, kind, about, said):
+        RewardFactory(program=unit.program, name="A treat", price=5, kind=kind, **about)
+        assert f"A treat {said}" in text_of(look(client_of(member))).replace("\xa0", " ")
+
+    def test_keeps_words_for_staff_from_members(self, unit, member):
+        RewardFactory(program=unit.program, price=5, params={"ask": "Which day?"})
+        assert "Members are asked" not in text_of(look(client_of(member)))
+
     def test_says_from_which_level_on_a_reward_is(self, unit, member):
         LadderFactory(program=unit.program)
         RewardFactory(name="A seat", price=5, rank=2)
@@ -249,6 +267,8 @@ class TestOtherPages:
         RewardFactory(name="A grooming", price=500), RewardFactory(name="Dear", price=632)
         page = text_of(look(client_of(member), "/loyalty/")).replace("\xa0", " ")
         assert "You can have 1 reward now. Dear: You need 120 paws more. See all rewards" in page
+        RewardFactory(name="A bath", price=400)
+        assert "You can have one of 2 rewards now." in text_of(look(client_of(member), "/loyalty/"))
         assert f'href="{PAGE}"' in look(client_of(), "/catalogue/").content.decode()
         assert "A grooming: 500 paws" in text_of(look(client_of(), "/loyalty/how-it-works/")).replace("\xa0", " ")
 

@@ -301,6 +301,17 @@ class TestDelivery:
         ordered(basket)
         assert [state(claim) for claim in claims] == [USED if number == used else OPEN for number in range(2)]
 
+    def test_is_named_in_the_totals_of_the_order(self, unit, boris, ordered, client):
+        claim = have(boris, a_reward(unit, "delivery"))
+        order = ordered(put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim))
+        client.force_login(boris)
+        session = client.session
+        session["checkout_order_id"] = order.pk
+        session.save()
+        said = text_of(client.get("/checkout/thank-you/"))
+        assert f"Discount {claim.reward.name} - €4.90" in said
+        assert "Free delivery as a reward" not in said
+
     def test_stays_unused_where_another_offer_pays_for_delivery(self, unit, boris, ordered):
         claim = have(boris, a_reward(unit, "delivery"))
         condition = get_model("offer", "Condition").objects.create(

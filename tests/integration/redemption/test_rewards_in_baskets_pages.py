@@ -4,6 +4,7 @@ import re
 from decimal import Decimal as D
 
 import pytest
+from django.template import Context
 from django.test import Client
 from django.urls import reverse
 from oscar.apps.shipping.methods import Free
@@ -15,7 +16,9 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.contributions import render
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import give_back
+from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
 from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
+from loyalty_oscar.shop.templatetags.loyalty import loyalty_order_mail
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import MemberFactory
 from tests.points import a_member_with, points_club
@@ -155,6 +158,30 @@ class TestAnOrder:
         assert said in str(render("mail:order", subject=order, request=None)).replace("\xa0", " ")
         other = place(a_basket(boris, (a_product(price="24.90"), 1)))
         assert "taken off already" not in str(render("mail:order", subject=other, request=None))
+
+    def test_has_a_line_in_its_mail_for_each_thing_it_used(self, unit, boris):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        order = place(put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim))
+        said = loyalty_order_mail(Context({}), order).replace("\xa0", " ").splitlines()
+        assert said == [
+            f"“{claim.reward.name}” used: −€5.00, taken off already.",
+            "What this order brings: +19 paws, ready 14 days after delivery.",
+        ]
+
+    def test_names_the_rewards_that_open_again_before_it_is_cancelled(self, unit, boris):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        order = place(put_on(boris, a_basket(boris, (a_product(price="24.90"), 2)), claim))
+        line, said = order.lines.get(), f"The reward “{claim.reward.name}” can be used again."
+        assert preview(order=order, quantities={line.pk: 1}, at=TODAY).beside == ()
+        assert preview(order=order, at=TODAY).beside == (said,)
+        assert preview_cancelled(order=order, at=TODAY).beside == (said,)
+
+    def test_names_one_that_goes_back_with_it(self, unit, boris):
+        claim = have(boris, a_reward(unit, "off", amount=500))
+        order = place(put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim))
+        Claim.objects.update(revoked=Because("claim_open_again", number="7").to_json())
+        said = f"The reward “{claim.reward.name}” goes back: Order 7 came to nothing."
+        assert preview_cancelled(order=order, at=TODAY).beside == (said,)
 
 
 class TestTheAccountPage:

@@ -154,6 +154,16 @@ class TestTheReviewPrompt:
         Review.objects.create(product=bed, user=order.user, title="Good", body="Very", score=5)
         assert "How was it?" not in text_of(page_of(order))
 
+    @pytest.mark.parametrize(("gone", "asked"), [(0, True), (1, True), (2, False)])
+    def test_asks_only_for_what_was_kept(self, unit, gone, asked):
+        bed, mat = a_product("Bed"), a_product("Mat")
+        order = arrive(buy(a_user(), (bed, 2), (mat, 1), on=day(4, 28)), on=day(4, 29))
+        if gone:
+            send_back(order, gone, on=day(4, 30))
+        said = text_of(page_of(order))
+        assert "Write a review : Mat" in said
+        assert ("Write a review : Bed" in said) is asked
+
     def test_is_not_there_where_reviews_bring_nothing(self):
         a_club()
         order = arrive(buy(a_user(), (a_product("Bed"), 1), on=day(4, 28)), on=day(4, 29))

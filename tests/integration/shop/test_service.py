@@ -1,5 +1,7 @@
 """What a clerk reads and does on a customer's page of the dashboard: level, newest lines, messages, goodwill, undo."""
 
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 from django.urls import reverse
@@ -13,6 +15,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Delivery, Event
 from loyalty_oscar.shop.dashboard.by_hand import undo
 from loyalty_oscar.shop.notices.delivery import deliver
+from loyalty_oscar.testing.factories import LotFactory, MemberFactory
 from tests.integration.tiers.ladders import a_ladder
 
 from .test_dashboard import GIVE, LOOK, customer, goodwill, staff, text, typed, unit, user_page  # noqa: F401
@@ -75,6 +78,13 @@ class TestTheCustomersPage:
         html = text(desk[1].get(user_page(customer)))
         for said in ("A thank-you from the shop", "Parcel was late", "+50 paws", desk[0].email):
             assert said in html
+
+    def test_says_how_many_points_became_ready(self, desk, unit, customer):  # noqa: F811
+        at = clock.now()
+        member = MemberFactory(program=unit.program, user=customer)
+        LotFactory(account__member=member, points=30, available_at=at + timedelta(days=1), expires_at=None)
+        list(ledger.mature_due(at=at + timedelta(days=2)))
+        assert "30 paws ready" in text(desk[1].get(user_page(customer))).replace("\xa0", " ")
 
     def test_shows_what_became_of_each_message(self, given, desk, customer):  # noqa: F811
         list(deliver(at=clock.now()))

@@ -65,6 +65,13 @@ def form(*levels, program=None, **fields):
     return data
 
 
+def without_codes(unit, *names):
+    """A ladder as somebody sends it who types names alone."""
+    levels = [(None, rank, name, str(rank * 50), 100) for rank, name in enumerate(names, start=1)]
+    codes = {f"tiers-{number}-code": "" for number in range(len(names))}
+    return {**form(*levels, program=unit.program), **codes}
+
+
 THREE = ((None, 1, "Bronze", "50", 100), (None, 2, "Silver", "150.00", 110), (None, 3, "Gold", "400.00", 120))
 
 
@@ -85,6 +92,27 @@ class TestALadder:
         ]  # fmt: skip
         page = root.get(reverse("admin:loyalty_tiers_ladder_change", args=[Ladder.objects.get().pk]))
         assert 'value="150.00"' in page.content.decode()
+
+    def test_makes_the_codes_of_its_levels_from_their_names(self, root):
+        unit = a_club()
+        assert root.post(reverse(ADD), without_codes(unit, "Bronze", "Großes Silber", "Gold")).status_code == 302
+        assert list(Tier.objects.values_list("code", flat=True)) == ["bronze", "groes-silber", "gold"]
+
+    @pytest.mark.parametrize(
+        ("names", "said"),
+        [(("Золото",), "None can be made from this name. Write one."), (("Gold", "gold"), "")],
+    )
+    def test_asks_for_a_code_where_names_give_none(self, root, names, said):
+        page = root.post(reverse(ADD), without_codes(a_club(), *names))
+        assert page.status_code == 200 and not Tier.objects.exists()
+        assert said in text_of(page)
+
+    def test_is_of_the_only_program_unless_another_is_chosen(self, root):
+        unit = a_club()
+        adds = ("tiers_ladder", "referrals_scheme", "journeys_campaign", "journeys_goal", "exclusives_sale")
+        for name in (*adds, "program_segment"):
+            page = root.get(reverse(f"admin:loyalty_{name}_add")).content.decode()
+            assert f'<option value="{unit.program_id}" selected>' in page, name
 
     def test_is_typed_in_whole_numbers_where_orders_count(self, root):
         unit = a_club()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import Max
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
@@ -14,6 +13,8 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.kinds import PRODUCT, for_goods_of, least_field
+
+from ...pricing.history import prices_now
 
 #: Of more products than these nobody can choose.
 MOST_PRODUCTS, MOST_PIECES = 5, 100
@@ -57,10 +58,14 @@ class ProductKind:
         return {}
 
     def takes_off(self, *, params: Mapping[str, Any], currency: str) -> int | None:
-        """Return what its pieces cost in the shop, of several products the dearest; 0 where no price is known."""
-        rows = get_model("partner", "StockRecord").objects.filter(price_currency=currency)
-        found = rows.filter(product_id__in=params.get("products") or ()).aggregate(dearest=Max("price"))["dearest"]
-        return money.to_minor(amount=found, currency=currency) * (params.get("pieces") or 1) if found else 0
+        """
+        Return what its pieces cost in the shop, as it shows prices, of several products the dearest; 0 where no price
+        is known.
+        """
+        products = get_model("catalogue", "Product").objects.filter(pk__in=params.get("products") or ())
+        found = prices_now(products=products.prefetch_related("stockrecords"))
+        dearest = max((minor for (_pk, paid_in, _who), minor in found.items() if paid_in == currency), default=0)
+        return dearest * (params.get("pieces") or 1)
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         found = get_model("catalogue", "Product").objects.in_bulk(params.get("products") or ())

@@ -14,6 +14,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import Program, Reward, Unit
+from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.worth import worth
 from loyalty_oscar.redemption.claims import catalogue, claims_of, has_rewards, left_of, terms_of, wanting
 from loyalty_oscar.redemption.currencies import by_currency, in_currency
@@ -72,6 +73,23 @@ class RewardCard:
     percent: int | None = None
     leaves: str = ""
     asks: str = ""
+
+    @property
+    def terms(self) -> str:
+        """Return what it does to a basket and asks of one, or where its code can be used. At most one query."""
+        kind = self.reward.kind
+        if kind not in reward_kinds or not (is_for_baskets(kind=kind) or kind == CODE):
+            return ""
+        return reward_kinds.get(kind).says(params=self.reward.params, currency=self.reward.program.currency)
+
+    @property
+    def good_for(self) -> str:
+        """Return how long it can be used once it is claimed; nothing where it has no end."""
+        days = self.reward.valid_days
+        if days is None:
+            return ""
+        text = npgettext("loyalty", "Good for %(days)s day once claimed.", "Good for %(days)s days once claimed.", days)
+        return text % {"days": money.number(days)}
 
 
 def cards(*, visit: Visit, at: datetime, basket: Any = None) -> list[RewardCard]:
@@ -379,7 +397,9 @@ def _shown(current: Sequence[Own]) -> list[Own]:
 
 def _can(shown: Sequence[RewardCard]) -> str:
     count = sum(card.can_be_had for card in shown)
-    text = npgettext("loyalty", "You can have %(count)s reward now.", "You can have %(count)s rewards now.", count)
+    text = npgettext(
+        "loyalty", "You can have %(count)s reward now.", "You can have one of %(count)s rewards now.", count
+    )
     return text % {"count": money.number(count)} if count else ""
 
 
