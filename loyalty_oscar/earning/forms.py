@@ -103,11 +103,6 @@ class RuleFormBase(forms.ModelForm):
         label=pgettext_lazy("loyalty", "Only on"), help_text=pgettext_lazy("loyalty", "Nothing ticked: all products.")
     )
     outside = p.sets_field(label=pgettext_lazy("loyalty", "Not on"))
-    minimum = p.money_field(
-        label=pgettext_lazy("loyalty", "Orders of at least"),
-        required=False,
-        help_text=pgettext_lazy("loyalty", "Money paid for goods. Empty: every order."),
-    )
     level = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "From level"),
         required=False,
@@ -589,6 +584,12 @@ def rule_form(*, type: str, codes: list[str], source: Rule | None = None, is_sha
         if code not in OWN
     }
     fields: dict[str, Any] = {"p_" + param.name: param.field for param in params}
+    fields["minimum"] = p.money_field(
+        codes=codes,
+        label=pgettext("loyalty", "Orders of at least"),
+        required=False,
+        help_text=pgettext("loyalty", "Money paid for goods. Empty: every order."),
+    )
     fields["minimum_currency"] = p.currency_field(codes, label=pgettext("loyalty", "Currency"), required=False)
     for code, found in others.items():
         name = code.replace("-", " ").capitalize()

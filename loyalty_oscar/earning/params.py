@@ -112,9 +112,11 @@ def from_minor(value: int, currency: str) -> Decimal:
     return to_major(minor=value, exponent=money.exponent(currency=currency))
 
 
-def money_field(**kwargs: Any) -> forms.DecimalField:
-    """Return a field for an amount of money above zero."""
-    return forms.DecimalField(min_value=Decimal("0.01"), max_digits=12, decimal_places=2, **kwargs)
+def money_field(*, codes: Iterable[str], **kwargs: Any) -> forms.DecimalField:
+    """Return a field for an amount of money above zero, to the smallest coin of these currencies."""
+    places = max(2, *(money.exponent(currency=code) for code in codes))
+    coin = to_major(minor=1, exponent=places)
+    return forms.DecimalField(min_value=coin, max_digits=10 + places, decimal_places=places, **kwargs)
 
 
 def currencies(programs: Iterable[Program]) -> list[str]:
@@ -198,7 +200,7 @@ def _param(code: str, spec: dataclasses.Field[Any], hint: Any, codes: list[str],
         return Param("percent", times, lambda v, c: int(v * 100), lambda v, c: Decimal(v) / 100)
     if hint is int and spec.name.endswith("_minor"):
         named = about["label"] if (code, spec.name) in WORDS else capfirst(spec.name[:-6].replace("_", " "))
-        return Param(spec.name, money_field(**{**about, "label": _in(named, codes)}), to_minor, from_minor)
+        return Param(spec.name, money_field(codes=codes, **{**about, "label": _in(named, codes)}), to_minor, from_minor)
     if hint is int:
         least, most = bounds or (None, None)
         return Param(spec.name, forms.IntegerField(min_value=least, max_value=most, **about))

@@ -11,7 +11,15 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money
-from loyalty_oscar.program.forms import MOST_MINOR, as_money, check_promise, chosen, offer_program, offer_promise
+from loyalty_oscar.program.forms import (
+    MOST_MINOR,
+    as_money,
+    check_promise,
+    chosen,
+    in_coins,
+    offer_program,
+    offer_promise,
+)
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
@@ -55,6 +63,7 @@ class SchemeForm(forms.ModelForm):
         as_money(form=self, unit=unit, names=SIDES)
         tell_cost(form=self, unit=unit, names=SIDES)
         if program and "least" in self.fields:
+            in_coins(form=self, name="least", currency=program.currency)
             places = money.exponent(currency=program.currency)
             self.fields["least"].initial = to_major(minor=self.instance.least_minor, exponent=places)
 

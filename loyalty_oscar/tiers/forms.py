@@ -19,6 +19,7 @@ from loyalty_oscar.program.forms import (
     Rows,
     as_money,
     check_promise,
+    in_coins,
     language_name,
     languages,
     make_code,
@@ -124,6 +125,8 @@ class TierForm(forms.ModelForm):
         tell_cost(form=self, unit=unit, names=["points"], members=members)
         for language in self._languages():
             self.fields[name_field(language)].initial = self.instance.names.get(language, "")
+        if counts_money(ladder=ladder) and ladder.program_id:
+            in_coins(form=self, name="takes", currency=ladder.program.currency)
         if self.instance.pk and self.instance.threshold is not None:
             self.fields["takes"].initial = in_field(ladder=ladder, threshold=self.instance.threshold)
 

@@ -14,7 +14,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.limits import MOST_RATE
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen, make_code, offer_code, offer_program
+from loyalty_oscar.program.forms import as_money, chosen, in_coins, make_code, offer_code, offer_program
 from loyalty_oscar.program.levels import level_names
 from loyalty_oscar.program.models import ProductSet, Program, Reward, Segment
 from loyalty_oscar.program.queries import count_members
@@ -138,6 +138,8 @@ class GoalForm(LaterGoalForm):
         for name, model in (("segment", Segment), ("reward", Reward)):
             if name in fields and program_id:
                 fields[name].queryset = model._default_manager.filter(program=program_id).order_by("name")
+        if self.program and "takes" in fields:
+            in_coins(form=self, name="takes", currency=self.program.currency)
         as_money(form=self, unit=self.unit, names=["points"])
         people = count_members(program=self.program) if self.program else 0
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
