@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
-from loyalty_oscar.program.models import ProductSet, Unit
-from loyalty_oscar.program.queries import remembered, versions
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import set_names
 from loyalty_oscar.program.words import points as in_words
 from loyalty_oscar.program.words import reasons, unit_name
 
@@ -66,13 +66,6 @@ def ends_in_words(*, rules: Iterable[RuleInForce], unit: Unit, about: str | None
             text = pgettext("loyalty", "This brings %(most)s.") if rule.code == about else text
             found.append(text % {"rule": rule.name, "most": ", ".join(mosts)})
     return found
-
-
-def set_names() -> dict[str, str]:
-    """Return the names of all product sets by code (remembered)."""
-    return remembered(
-        key="set-names", version=versions(), load=lambda: dict(ProductSet.objects.values_list("code", "name"))
-    )
 
 
 def _strong(text: Any) -> SafeString:

@@ -19,6 +19,7 @@ from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.references import referents, row_of
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
@@ -100,6 +101,9 @@ class SaleAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnuse
         except NoReverseMatch:
             return "-"
         return format_html('<a href="{}">{}</a>', url, pgettext("loyalty", "Look at the page of this sale"))
+
+
+referents.register("sale")(row_of(Sale))
 
 
 @set_uses.register("sales")

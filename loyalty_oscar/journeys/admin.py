@@ -42,7 +42,7 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
     unit = campaign.program.unit_or_none
     if points is None or unit is None:
         return points
-    return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
+    return words.short(unit=unit, points=points)
 
 
 referents.register("campaign")(row_of(Campaign))

@@ -296,7 +296,7 @@ class WorthRows(Rows):
 
 
 class TermsForm(forms.ModelForm):
-    """Terms of a program. They begin today or later, once somebody has read others."""
+    """Terms of a program. They begin today or later, once somebody takes part."""
 
     class Meta:
         model = TermsVersion
@@ -309,7 +309,7 @@ class TermsForm(forms.ModelForm):
             return starts_at
         zone = program.time_zone
         if local_day(at=starts_at, zone=zone) < local_day(at=clock.now(), zone=zone):
-            text = pgettext("loyalty", "Members have read other terms until today. These begin today or later.")
+            text = pgettext("loyalty", "Members joined without these terms, so they begin today or later.")
             raise forms.ValidationError(text)
         return starts_at
 

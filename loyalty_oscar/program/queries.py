@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
-from .models import Member, Phase, PointWorth, Program, Reward, State, TermsVersion, Unit
+from .models import Member, Phase, PointWorth, ProductSet, Program, Reward, State, TermsVersion, Unit
 from .registries import known_rows
 
 T = TypeVar("T")
@@ -188,6 +188,13 @@ def worth_of(*, program_id: int) -> dict[str, PointWorth]:
         key=("worth", program_id),
         version=version_of(program_id=program_id),
         load=lambda: {row.currency: row for row in PointWorth.objects.using(write_db()).filter(program_id=program_id)},
+    )
+
+
+def set_names() -> dict[str, str]:
+    """Return the names of all product sets by code (remembered)."""
+    return remembered(
+        key="set-names", version=versions(), load=lambda: dict(ProductSet.objects.values_list("code", "name"))
     )
 
 

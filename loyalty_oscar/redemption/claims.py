@@ -98,8 +98,9 @@ def promised_by(*, reward: Reward) -> list[str]:
 
 
 def claims_of(*, member_id: int) -> QuerySet[Claim]:
-    """Return what a member has and had, newest first, each with its reward and code."""
-    return Claim.objects.filter(member_id=member_id).select_related("reward", "code").order_by("-got_at", "-pk")
+    """Return what a member has and had, newest first, each with its reward, the program of that, and its code."""
+    found = Claim.objects.filter(member_id=member_id).select_related("reward__program", "code")
+    return found.order_by("-got_at", "-pk")
 
 
 def bought(*, member_id: int, rewards: Collection[Reward]) -> dict[int, int]:

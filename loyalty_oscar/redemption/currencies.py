@@ -12,6 +12,7 @@ from typing import Any
 
 from loyalty_oscar.program.hooks import shop_currencies
 from loyalty_oscar.program.models import PointWorth, Program, Reward
+from loyalty_oscar.program.money import is_currency
 
 from .kinds import is_for_baskets
 
@@ -22,8 +23,8 @@ OTHERS = "currencies"
 
 def by_currency(*, params: Mapping[str, Any], own: str) -> dict[str, Mapping[str, Any]]:
     """Return a reward's parameters for each currency in which amounts are told, the program's `own` first."""
-    bare = {**params, **dict.fromkeys(AMOUNTS)}
-    return {own: params, **{currency: {**bare, **row} for currency, row in (params.get(OTHERS) or {}).items()}}
+    bare, others = {**params, **dict.fromkeys(AMOUNTS)}, params.get(OTHERS) or {}
+    return {own: params, **{currency: {**bare, **row} for currency, row in others.items() if currency != own}}
 
 
 def in_currency(*, params: Mapping[str, Any], currency: str, own: str) -> Mapping[str, Any] | None:
@@ -40,12 +41,12 @@ def in_currency(*, params: Mapping[str, Any], currency: str, own: str) -> Mappin
 
 def other_currencies(*, reward: Reward | None) -> list[str]:
     """
-    Return the currencies beside the program's own in which a reward may have amounts: of the shop's prices, of what
-    points are worth, and of what stands there. Without a reward those of any program.
+    Return the currencies beside the program's own in which a reward may have amounts: of the shop's prices, where
+    people pay with them, of what points are worth, and of what stands there. Without a reward those of any program.
     """
     programs = Program.objects.all() if reward is None else Program.objects.filter(pk=reward.program_id)
     own = set(programs.values_list("currency", flat=True))
-    found = {currency for some in shop_currencies.answers() for currency in some}
+    found = {code for some in shop_currencies.answers() for code in some if is_currency(code=code)}
     found |= set(PointWorth.objects.filter(program__in=programs).values_list("currency", flat=True))
     found |= set(reward.params.get(OTHERS) or ()) if reward else set()
     return sorted(found - own if len(own) == 1 else found | own)

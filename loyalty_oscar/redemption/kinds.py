@@ -10,6 +10,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import set_names
 from loyalty_oscar.program.registries import reward_kinds
 
 SERVICE, CODE, OFF, DELIVERY, PRODUCT = "service", "code", "off", "delivery", "product"
@@ -149,8 +150,8 @@ class OffKind:
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
         parts = [_off(params, currency)]
         if params.get("set"):
-            name = ProductSet.objects.filter(code=params["set"]).values_list("name", flat=True).first()
-            parts.append(pgettext("loyalty", "on %(names)s") % {"names": name or params["set"]})
+            name = set_names().get(params["set"], params["set"])
+            parts.append(pgettext("loyalty", "on %(names)s") % {"names": name})
         parts.append(for_goods_of(params=params, currency=currency))
         return ", ".join(filter(None, parts))
 

@@ -259,6 +259,13 @@ def level_of(*, key: str) -> tuple[str, str] | None:
     return (named(tier), page_of(tier.ladder)) if tier else None
 
 
+@referents.register("standing")
+def level_of_standing(*, key: str) -> tuple[str, str] | None:
+    """Return the level of a standing and the page of all levels."""
+    standing = Standing.objects.filter(pk=key).first() if is_key(key) else None
+    return level_of(key=str(standing.tier_id)) if standing else None
+
+
 @contributions.register("admin:program", "tiers", order=10)
 def ladder_of_program(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the levels of a program as sentences, with the way to change them."""

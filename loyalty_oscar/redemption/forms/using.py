@@ -10,14 +10,13 @@ from django.core.validators import MaxValueValidator
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
-from loyalty_oscar.kernel.rounding import worth_minor
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
 from loyalty_oscar.program.queries import count_members
+from loyalty_oscar.program.reward_worth import price_minor
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
-from loyalty_oscar.program.worth import rate_of
 
 from ..models import LeastOrder, UseTerms
 
@@ -86,11 +85,10 @@ class UseTermsForm(forms.ModelForm):
 
     def _out_of_reach(self, minimum: int | None) -> list[str]:
         """Return the question about a least at once that is a lot and that no member has."""
-        row = rate_of(unit=self.unit) if self.unit and minimum else None
-        if self.unit is None or row is None or minimum is None or minimum <= (self.initial.get("minimum") or 0):
+        if self.unit is None or minimum is None or minimum <= (self.initial.get("minimum") or 0):
             return []
-        limit = self.unit.program.much_minor
-        if worth_minor(points=minimum, per_points=row.points, minor=row.minor) <= limit:
+        program = self.unit.program
+        if (price_minor(program=program, price=minimum) or 0) <= program.much_minor:
             return []
         if Account.objects.filter(unit=self.unit, available__gte=minimum).exists():
             return []

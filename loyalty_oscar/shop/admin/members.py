@@ -23,7 +23,7 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold
 from loyalty_oscar.ledger.queries import coming, expiring
 from loyalty_oscar.ledger.words import basket_in_words
-from loyalty_oscar.program import actors, clock, contributions, money, words
+from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, ReadOnly, ReadsAnyAddress, TellsMore
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import note
@@ -249,7 +249,7 @@ def in_column(member: Member, points: int | None) -> str:
     unit = member.program.unit_or_none
     if not points or unit is None:
         return ""
-    return words.points(unit=unit, points=points) if unit.is_money else money.number(points)
+    return words.short(unit=unit, points=points)
 
 
 def account_of(member: Member) -> Account | None:

@@ -12,12 +12,13 @@ from django.utils.translation import pgettext
 from loyalty_oscar.earning.decision import counts_delivery
 from loyalty_oscar.earning.queries import book_of
 from loyalty_oscar.earning.rules import RuleInForce
-from loyalty_oscar.earning.sentences import sentence, set_names
+from loyalty_oscar.earning.sentences import sentence
 from loyalty_oscar.earning.words import why_rows
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.facts import LineFacts, Purchase
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import set_names
 
 from ..orders.product_sets import ties
 from .quotes import Quoter

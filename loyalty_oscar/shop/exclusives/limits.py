@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,8 +12,9 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.exclusives import rules
 from loyalty_oscar.exclusives.models import Sale
-from loyalty_oscar.exclusives.queries import held_by_member
+from loyalty_oscar.exclusives.queries import held_by_member, sales_in_force
 from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program.queries import shown_units
 
 from ..pricing.gate import gates
 from ..storefront.basket_holds import slot_of
@@ -105,9 +106,11 @@ def limited(*, product: Any, info: Any, visit: Visit) -> Any:
 
 
 @line_texts.register("limit")
-def in_words(*, lines: Sequence[Any]) -> dict[str, str]:
-    """Return the limit in the words of its sale, where Oscar's basket would speak of stock. No query."""
-    found = {}
+def in_words(*, lines: Iterable[Any]) -> dict[str, str]:
+    """Return the limit in the words of its sale, where Oscar's basket would speak of stock. No query without a sale."""
+    found: dict[str, str] = {}
+    if not any(sales_in_force(program_id=unit.program_id) for unit in shown_units()):
+        return found
     for line in lines:
         availability = getattr(getattr(line, "purchase_info", None), "availability", None)
         if isinstance(availability, Limited):

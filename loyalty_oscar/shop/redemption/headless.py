@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.kernel.because import Because
@@ -23,7 +22,7 @@ from loyalty_oscar.redemption.rules import RedemptionQuote
 from .discount import applied_to, look_again
 from .promise import rows_on, set_aside_for
 from .quotes import quote_of, reason
-from .rewards.in_basket import counts, given_to
+from .rewards.in_basket import counts, currency_of, given_to
 from .use_points import may_use
 
 
@@ -66,7 +65,7 @@ def basket_of(*, request: Any, by_session: bool) -> Any | None:
 def standing(*, basket: Any, unit: Unit, account: Account | None = None) -> BasketUse:
     """Return what points do to a basket whose offers are applied; `account` is its owner's, as it is now."""
     found, applied = set_aside_for(basket=basket), applied_to(basket=basket)
-    currency = basket.currency or settings.OSCAR_DEFAULT_CURRENCY
+    currency = currency_of(basket=basket)
     decimals = exponent(currency=currency)
     held = found.hold.points if found and account and found.hold.account_id == account.pk else 0
     return BasketUse(
@@ -101,7 +100,7 @@ class BasketRewards:
 
 def rewards_standing(*, basket: Any) -> BasketRewards:
     """Return what the rewards in a basket do whose offers are applied."""
-    currency, given = basket.currency or settings.OSCAR_DEFAULT_CURRENCY, given_to(basket=basket)
+    currency, given = currency_of(basket=basket), given_to(basket=basket)
     decimals = exponent(currency=currency)
     lying = [row for row in reversed(rows_on(basket=basket)) if row.claim is not None]
     return BasketRewards(

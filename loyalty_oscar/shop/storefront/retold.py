@@ -7,7 +7,7 @@ one of their own. Neither asks anybody, so what they print is found in the page 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from django.utils.html import conditional_escape
@@ -20,8 +20,11 @@ from loyalty_oscar.program.hooks import SKIP, Hook
 class LineTexts(Protocol):
     """Knows what Oscar prints of lines and how a feature says it."""
 
-    def __call__(self, *, lines: Sequence[Any]) -> Mapping[str, str]:
-        """Return our words by Oscar's, for lines of a basket or of an order; nothing, and no query, for most."""
+    def __call__(self, *, lines: Iterable[Any]) -> Mapping[str, str]:
+        """
+        Return our words by Oscar's, for lines of a basket or of an order. Those of an order are asked for when somebody
+        looks at the first, so a feature that has nothing to say of any looks at none.
+        """
         ...
 
 
@@ -30,7 +33,7 @@ line_texts: Hook[LineTexts] = Hook("line_texts", LineTexts, on_error=SKIP)
 
 def retold(*, html: str, lines: Iterable[Any]) -> SafeString:
     """Return markup that shows these lines, with what features say otherwise in their words."""
-    for texts in line_texts.answers(lines=list(lines)):
+    for texts in line_texts.answers(lines=lines):
         for said, meant in texts.items():
             html = html.replace(conditional_escape(said), conditional_escape(meant))
     return SafeString(html)

@@ -311,7 +311,7 @@ class Retold(template.Node):
         self.inside, self.lines = inside, lines
 
     def render(self, context: Context) -> str:
-        return retold(html=self.inside.render(context), lines=self.lines.resolve(context) or ())
+        return retold(html=self.inside.render(context), lines=self.lines.resolve(context))
 
 
 @register.tag

@@ -20,8 +20,15 @@ from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.program.references import about, linked, referents
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.sync import mark
-from loyalty_oscar.testing.factories import AccountFactory, CampaignFactory, GoalFactory, LotFactory, TierFactory
-from loyalty_oscar.tiers.models import Tier
+from loyalty_oscar.testing.factories import (
+    AccountFactory,
+    CampaignFactory,
+    GoalFactory,
+    LotFactory,
+    SaleFactory,
+    TierFactory,
+)
+from loyalty_oscar.tiers.models import Standing, Tier
 from tests.storefront import text_of
 
 READ = [Account, Entry, Hold, Event, Delivery, JobRun, OrderSync]
@@ -191,18 +198,22 @@ class TestAReference:
             f"program:{program.pk}:close": (f"Program: {program}", url(Program, "change", program.pk)),
             f"account:{books.pk}:ready:2026-05-01": (f"Account: {books}", url(Account, "change", books.pk)),
         }
-        for row in (CampaignFactory(), GoalFactory(), TierFactory()):
+        for row in (CampaignFactory(), GoalFactory(), SaleFactory(), TierFactory()):
             page = row.ladder if isinstance(row, Tier) else row
             told[f"{row._meta.model_name}:{row.pk}:gift"] = (
                 f"{row._meta.verbose_name.capitalize()}: {row}",
                 url(type(page), "change", page.pk),
             )
+        tier, now = Tier.objects.latest("pk"), clock.now()
+        standing = Standing.objects.create(member=books.member, tier=tier, rank=tier.rank, starts_at=now)
+        told[f"standing:{standing.pk}:ends:2026-12-31"] = about(reference=f"tier:{tier.pk}:gift")
         for reference, (text, link) in told.items():
             assert about(reference=reference) == (text, link)
             assert root.get(link).status_code == 200
 
     @pytest.mark.parametrize(
-        "reference", ["manual:x", "import:a:1", "", "order", "hold:x:hold", "lot:x", "tier:999999:gift"]
+        "reference",
+        ["manual:x", "import:a:1", "", "order", "hold:x:hold", "lot:x", "tier:999999:gift", "standing:x:ends"],
     )
     def test_of_what_nobody_knows_stays_as_it_is(self, db, reference):
         assert linked(reference=reference).endswith(f"<small><code>{reference}</code></small>")

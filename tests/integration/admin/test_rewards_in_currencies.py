@@ -46,6 +46,13 @@ class TestTheForm:
         assert "p_EUR_amount" not in opened(root, address)
         assert "p_CHF_ask" not in opened(root, f"{ADD}?type=service")
 
+    @pytest.mark.parametrize("code", ["DOGE", "XTS", ""])
+    def test_has_none_for_what_nobody_pays_with(self, root, unit, code):
+        priced("9.90", code, "Moon")
+        assert {name for name in opened(root, f"{ADD}?type=off") if name.endswith("_amount")} == {
+            *("p_amount", "p_CHF_amount")
+        }
+
     def test_of_a_shop_with_one_currency_says_nothing_of_others(self, root, unit):
         get_model("partner", "StockRecord").objects.update(price_currency="EUR")
         assert "In a basket of" not in text_of(root.get(f"{ADD}?type=off"))

@@ -35,7 +35,7 @@ def test_they_begin_today_or_later_once_somebody_takes_part(begin, unit, days, r
     MemberFactory(program=unit.program)
     answer = begin(days)
     assert TermsVersion.objects.exists() != refused
-    said = "Members have read other terms until today. These begin today or later."
+    said = "Members joined without these terms, so they begin today or later."
     assert (answer.status_code == 200 and said in text_of(answer)) == refused
 
 

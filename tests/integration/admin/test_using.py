@@ -282,6 +282,14 @@ class TestALeastAtOnceThatNobodyHas:
         assert UseTerms.objects.get().minimum == (1 if asked else int(minimum))
         assert root.post(page(terms), typed(minimum=minimum, is_meant="on")).status_code == 302
 
+    @pytest.mark.parametrize(("minimum", "asked"), [("10000", False), ("10001", True)])
+    def test_is_a_lot_in_the_currency_of_the_program_whatever_the_shop_shows(
+        self, root, terms, settings, minimum, asked
+    ):
+        settings.OSCAR_DEFAULT_CURRENCY = "JPY"
+        PointWorth.objects.create(program=terms.program, currency="JPY", points=100, minor=160)
+        assert (root.post(page(terms), typed(minimum=minimum)).status_code == 200) == asked
+
     def test_is_not_asked_about_where_somebody_has_so_much(self, root, terms):
         account = AccountFactory(member__program=terms.program)
         LotFactory(account=account, points=20_000, for_ever=True)

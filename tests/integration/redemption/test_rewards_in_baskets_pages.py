@@ -17,7 +17,9 @@ from loyalty_oscar.program.contributions import render
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations import give_back
 from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
+from loyalty_oscar.shop.redemption.rewards.gift_lines import gift_option
 from loyalty_oscar.shop.redemption.rewards.keeping import FIELD
+from loyalty_oscar.shop.storefront.retold import retold
 from loyalty_oscar.shop.templatetags.loyalty import loyalty_order_mail
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import MemberFactory
@@ -249,6 +251,23 @@ class TestAGift:
         for page in pages:
             assert f"Mug (Gift: {claim.reward.name})" in plain(page)
             assert "Gift =" not in plain(page)
+
+    @pytest.mark.parametrize(("gifts", "queries"), [(None, 0), (0, 2), (1, 3), (3, 3)])
+    def test_is_looked_for_on_orders_only_where_there_are_rewards(
+        self, unit, boris, django_assert_num_queries, gifts, queries
+    ):
+        basket = a_basket(boris, (a_product("Bed", price="20.00"), 1))
+        for number in range(gifts or 0):
+            mug = a_product(f"Mug {number}", "9.90")
+            basket = put_on(boris, basket, have(boris, a_reward(unit, "product", products=[mug.pk], pieces=1)))
+        if gifts == 0:
+            a_reward(unit, "product", products=[a_product("Mug").pk], pieces=1)
+            gift_option()
+        with clock.at(TODAY):
+            order = place(basket)
+            retold(html="", lines=order.lines.all())  # What is remembered is known now.
+            with django_assert_num_queries(queries):
+                assert retold(html="<p>", lines=order.lines.all()) == "<p>"
 
     @pytest.mark.parametrize("tracks_stock", [True, False])
     def test_has_no_second_piece(self, unit, boris, client, tracks_stock):

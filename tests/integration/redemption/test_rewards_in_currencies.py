@@ -3,8 +3,11 @@
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim
 from loyalty_oscar.shop.redemption.rewards.used import in_mail
@@ -167,3 +170,19 @@ class TestWhatMembersSee:
         order = pay(put_on(boris, a_basket(boris, (priced("2490", "JPY"), 1)), claim))
         _template, context = in_mail(subject=order)
         assert context["text"] == f"“{claim.reward.name}” used: −¥700, taken off already."
+
+    @pytest.mark.parametrize("currency", ["EUR", "CHF"])
+    @pytest.mark.parametrize("name", ["loyalty:rewards", "basket:summary"])
+    def test_asks_as_often_for_many_as_for_one(self, unit, boris, client, name, currency):
+        ProductSet.objects.create(code="beds", name="Beds")
+        client.force_login(boris)
+        a_basket(boris, (priced("99.90", currency), 1))
+        asked = []
+        for number in (1, 3):
+            for _more in range(number):
+                have(boris, a_reward(unit, "off", amount=500, set="beds", currencies={"CHF": {"amount": 600}}))
+            client.get(reverse(name))
+            with CaptureQueriesContext(connection) as queries:
+                client.get(reverse(name))
+            asked.append(len(queries))
+        assert asked[0] == asked[1]

@@ -5,7 +5,7 @@ Gifts in the basket: lines of their own, as many pieces of them free as rewards 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -119,16 +119,17 @@ line_gates.register("gifts")(GiftGate())
 
 
 @line_texts.register("gifts")
-def in_words(*, lines: Sequence[Any]) -> dict[str, str]:
+def in_words(*, lines: Iterable[Any]) -> dict[str, str]:
     """
-    Return what Oscar prints of gifts ("Gift = 'A bowl'") and of too many of them, in plain words. Two queries at most
-    for an order, none for a basket without gifts.
+    Return what Oscar prints of gifts ("Gift = 'A bowl'") and of too many of them, in plain words. Three queries at most
+    for an order, none for a basket without gifts and none without rewards.
     """
     key, found = option_key(), dict[str, str]()
     if key is None:
         return found
-    prefetch_related_objects(lines, "attributes")  # Those of a basket are there already.
-    for line in lines:
+    rows = list(lines)
+    prefetch_related_objects(rows, "attributes__option")  # Those of a basket are there already, but for options.
+    for line in rows:
         for one in line.attributes.all():
             if one.option_id == key:
                 text = pgettext("loyalty", "Gift: %(reward)s")

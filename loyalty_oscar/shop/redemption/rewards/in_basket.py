@@ -12,6 +12,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from django.conf import settings
+
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import as_shown
 from loyalty_oscar.program import clock
@@ -81,6 +83,12 @@ def is_promised(*, basket: Any, row: Redemption) -> bool:
         return True
     began = row.payment_at
     return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+
+
+def currency_of(*, basket: Any) -> str:
+    """Return the currency that a visitor buys in: of what is in the basket, else the shop's own."""
+    found = basket.currency if basket is not None and basket.pk is not None else None
+    return found or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "")
 
 
 def params_of(*, basket: Any, claim: Claim) -> Mapping[str, Any] | None:

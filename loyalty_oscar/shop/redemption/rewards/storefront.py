@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -27,7 +26,7 @@ from loyalty_oscar.redemption.words import sentence
 from ...storefront.visit import Visit, takes_part
 from ..promise import rows_on
 from .gifts import choices
-from .in_basket import counts, given_to
+from .in_basket import counts, currency_of, given_to
 from .trying import said_of_delivery
 
 State = Claim.State
@@ -144,12 +143,6 @@ def _card(
         leaves=_worth_of(unit, ready - price),
         asks=str(reward.params.get("ask", "")),
     )
-
-
-def currency_of(*, basket: Any) -> str:
-    """Return the currency that a visitor buys in: of what is in the basket, else the shop's own."""
-    found = basket.currency if basket is not None and basket.pk is not None else None
-    return found or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "")
 
 
 def _here(reward: Reward, unit: Unit, currency: str) -> str:
