@@ -143,6 +143,13 @@ def budgets_of(*, rules: Iterable[RuleInForce]) -> dict[int, tuple[int, int]]:
     return {rule_id: (taken.get(rule_id, 0), points) for rule_id, points in most.items()}
 
 
+def unspent(*, rules: Sequence[RuleInForce]) -> list[RuleInForce]:
+    """Return the rules whose budget has something left, and those without one. A query where there are budgets."""
+    budgets = budgets_of(rules=rules)
+    spent = {rule_id for rule_id, (given, most) in budgets.items() if given >= most}
+    return [rule for rule in rules if rule.rule_id not in spent]
+
+
 def shown_within(*, rules: Sequence[RuleInForce], account_id: int | None, at: datetime, zone: str) -> list[RuleInForce]:
     """Return rules with what they may still give an order at a moment, for showing; without an account: anybody's."""
     if not any(rule.is_counted() for rule in rules):

@@ -13,6 +13,7 @@ from loyalty_oscar.program.hooks import earn_rates
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import worth_of
 
+from .allowances import unspent
 from .bounds import decided_within
 from .decision import decide
 from .queries import rule_book
@@ -40,9 +41,10 @@ def give_back(*, rule: RuleInForce, unit: Unit, at: datetime) -> Decimal | None:
 
 
 def everywhere(*, unit: Unit, at: datetime) -> list[RuleInForce]:
-    """Return the rules that give a share of the money paid for every purchase, be it up to an end."""
+    """Return the rules that give a share of the money paid for every purchase, be it up to an end that is to come."""
     stored = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
-    return [one for one in stored if one.rule.stage in SHARES and all(isinstance(c, AtMost) for c in one.conditions)]
+    shares = [one for one in stored if one.rule.stage in SHARES]
+    return unspent(rules=[one for one in shares if all(isinstance(c, AtMost) for c in one.conditions)])
 
 
 def share_back(*, rules: Iterable[RuleInForce], unit: Unit, at: datetime) -> Fraction | None:

@@ -45,8 +45,9 @@ def sentence(*, rule: RuleInForce, unit: Unit, names: Mapping[str, str] | None =
     narrowed, is_unsaid = _narrowed(rule, unit)
     also = [_strong(pgettext("loyalty", "delivery included"))] if counts_delivery(rule) else []
     gives, products = _gives(rule, unit), _products(rule, unit, found)
-    if isinstance(rule.rule, Multiplier) and products:  # "… for what you spend on Dog beds"
-        gives, products = format_html("{} {}", gives, products[0]), products[1:]
+    if isinstance(rule.rule, Multiplier) and products:
+        text, times = pgettext("loyalty", "{times_as_much} for what you spend {on_products}"), _times(rule.rule, unit)
+        gives, products = format_html(text, times_as_much=times, on_products=products[0]), products[1:]
     parts = [gives, *also, *products, *narrowed]
     text = ", ".join(conditional_escape(part) for part in parts if part) + "."
     if is_unsaid:
@@ -80,7 +81,7 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
     rule = stored.rule
     if isinstance(rule, Multiplier):
         text = pgettext("loyalty", "{times_as_much} for what you spend")
-        return format_html(text, times_as_much=_strong(_times_as_much(rule, unit)))
+        return format_html(text, times_as_much=_times(rule, unit))
     if isinstance(rule, PerAmount):
         if share := money_back(unit=unit, points=rule.points, step_minor=rule.step_minor, currency=rule.currency):
             return format_html(pgettext("loyalty", "{share} back"), share=_strong(share))
@@ -104,7 +105,7 @@ def _gives(stored: RuleInForce, unit: Unit) -> str:
     return format_html(text, points=_strong(in_words(unit=unit, points=rule.points)), **more)
 
 
-def _times_as_much(rule: Multiplier, unit: Unit) -> str:
+def _times(rule: Multiplier, unit: Unit) -> SafeString:
     """Return "Twice the paws" or "1.5 times the paws"; of money, of which rules give a share, "Twice as much back"."""
     told = {"times": money.number(Decimal(rule.percent) / 100), "points": unit_name(unit=unit, points=2)}
     if unit.is_money:
@@ -114,7 +115,7 @@ def _times_as_much(rule: Multiplier, unit: Unit) -> str:
             pgettext("loyalty", "Twice the %(points)s"),
             pgettext("loyalty", "%(times)s times the %(points)s"),
         )
-    return (twice if rule.percent == 200 else times) % told
+    return _strong((twice if rule.percent == 200 else times) % told)
 
 
 def _listed(codes: tuple[str, ...], names: Mapping[str, str]) -> SafeString:

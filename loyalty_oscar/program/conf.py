@@ -115,7 +115,8 @@ class LoyaltySettings:
     )
     READY_NOTICE_LEAST: int = doc(
         "Least worth of points that became ready, in cents of the program's currency, that is told by a mail of its"
-        " own. Less waits up to 7 days for more, and is told along with it. 1: every one is told.",
+        " own. Less waits up to 7 days for more, and is told along with it; alone it stands on the account page only."
+        " 1: every one is told.",
         10,
     )
     LEVEL_NOTICE_DAYS: tuple[int, ...] = doc(

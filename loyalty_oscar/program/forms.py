@@ -444,7 +444,7 @@ def in_coins(*, form: forms.BaseForm, name: str, currency: str) -> None:
         form.fields[name] = type(field)(
             min_value=field.min_value,
             max_value=field.max_value,
-            max_digits=field.max_digits + places,
+            max_digits=field.max_digits + places - field.decimal_places,
             decimal_places=places,
             label=field.label,
             help_text=field.help_text,

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.earning.allowances import unspent
 from loyalty_oscar.earning.clashes import in_sentences, meetings
 from loyalty_oscar.earning.give_back import SHARES, share_back
 from loyalty_oscar.earning.models import Award, AwardLine, Rule
@@ -86,7 +87,7 @@ def _always(unit: Unit, at: datetime) -> list[RuleInForce]:
     found = book_of(unit=unit).at(unit_id=unit.pk, moment=at)
     today = periods.local_day(at=at, zone=unit.program.time_zone).isoformat()
     shares = [one for one in found if one.rule.stage in SHARES and one.counts_on(day=today)]
-    return [one for one in shares if all(isinstance(each, (AtMost, Dates)) for each in one.conditions)]
+    return unspent(rules=[one for one in shares if all(isinstance(each, (AtMost, Dates)) for each in one.conditions)])
 
 
 def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:

@@ -58,10 +58,11 @@ def clear_inbox(*, at: datetime) -> int:
 
 
 def replace_in_inbox(*, topic: str, key: str) -> int:
-    """Take out of Oscar's inbox what told of the same dates as an event before: it says the same. Returns how many."""
+    """Take out of Oscar's inbox what told of the same dates before an event: it says the same. Returns how many."""
     notices = Notice.objects.using(write_db()).filter(topic=topic)
-    names = list(notices.filter(key=key).exclude(about="").values_list("about", flat=True))
-    return _put_away(notices.filter(about__in=names, until__isnull=False).exclude(key=key)) if names else 0
+    told = dict(notices.filter(key=key).exclude(about="").values_list("about", "created_at"))
+    before = notices.filter(about__in=told, until__isnull=False).exclude(key=key)
+    return _put_away(before.filter(created_at__lte=min(told.values()))) if told else 0
 
 
 def _put_away(notices: QuerySet[Notice]) -> int:

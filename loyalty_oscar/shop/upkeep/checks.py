@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Warning, register
+from django.core.checks import Warning, register
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.conf import LoyaltySettings, conf
@@ -14,13 +14,13 @@ from ..orders import statuses
 
 
 @register("loyalty")
-def check_currency(**kwargs: Any) -> list[Error]:
-    """Refuse a currency of the shop that nobody pays with: prices would be worth nothing."""
+def check_currency(**kwargs: Any) -> list[Warning]:
+    """Warn of a currency that nobody pays with, as far as we know: no program can be about it."""
     code = getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
     if money.is_currency(code=code):
         return []
     text = f"OSCAR_DEFAULT_CURRENCY is {code!r}, which is no currency that people pay with."
-    return [Error(text, hint="Write a code of three capital letters such as EUR.", id="loyalty_shop.E003")]
+    return [Warning(text, hint="Write a code of three capital letters such as EUR.", id="loyalty_shop.W008")]
 
 
 @register("loyalty")

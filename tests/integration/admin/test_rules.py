@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from loyalty_oscar.earning.decision import decide
-from loyalty_oscar.earning.models import Rule, RuleVersion
+from loyalty_oscar.earning.models import Rule, RuleBudget, RuleVersion
 from loyalty_oscar.earning.operations import save_rule, switch_rule
 from loyalty_oscar.earning.queries import rule_book
 from loyalty_oscar.earning.rules import Terms, build, conditions, earning_rules
@@ -565,6 +565,15 @@ class TestWhatIsGivenBack:
         says = "You give back 2 % of the money paid, with what counts everywhere."
         assert self.said(root.get(page(Rule.objects.get(code="double")))) == f"{says} This {mosts}"
         assert self.said(root.get(page(base))) == f"{says} “Double” {mosts}"
+
+    @pytest.mark.parametrize(("taken", "percent"), [(99, "2 %"), (100, "1 %")])
+    def test_counts_no_rule_whose_budget_is_spent(self, root, unit, base, taken, percent):
+        told = {"unit": unit, "type": "multiplier", "actor": "system", "at": clock.now()}
+        narrowed = [{"code": "budget", "params": {"points": 100}}]
+        double = save_rule(code="double", name="Double", params={"percent": 200}, narrowed=narrowed, **told)
+        RuleBudget.objects.update_or_create(rule=double, defaults={"taken": taken})
+        forget_cache()
+        assert self.said(root.get(page(base))).startswith(f"You give back {percent} of the money paid")
 
     @pytest.mark.parametrize(("points", "percent"), [("1", "2 %"), ("3", "4 %"), ("24", "25 %")])
     def test_counts_what_counts_anyway(self, root, unit, points, percent):

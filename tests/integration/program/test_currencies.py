@@ -34,7 +34,7 @@ class TestAForm:
         assert faults(model, code) == []
 
 
-@pytest.mark.parametrize(("code", "ids"), [("XTS", ["loyalty_shop.E003"]), ("GBP", [])])
+@pytest.mark.parametrize(("code", "ids"), [("XTS", ["loyalty_shop.W008"]), ("GBP", [])])
 def test_a_check_looks_at_the_currency_of_the_shop(settings, code, ids):
     settings.OSCAR_DEFAULT_CURRENCY = code
     assert [found.id for found in check_currency()] == ids
