@@ -6,8 +6,9 @@ jobs ran). Its rules are those of the documentation: `docs/explanation/rounding.
 `docs/reference/statuses.md`. Where an order is changed after it was placed:
 
 - what was true when it was seen first stays true: sets, amounts, terms, the level, whether it was the first;
-- pieces that stand on another line of the same product are the same pieces (split, merged, entered again); a piece
-  that came back is one of those that were there first, a piece that staff take off is one of the last;
+- pieces that stand on another line of the same product are the same pieces (split, merged, entered again), first of
+  all on one that costs the same for as many; a piece that came back is one of those that were there first, a piece that
+  staff take off is one of the last;
 - what comes later is a part of its own and costs what its line costs beyond the pieces that were known;
 - a price that staff change moves nothing; a discount that they take away brings back the points that paid it;
 - dead, deleted before its return period was over, or without a line left, it came to nothing for everybody;
@@ -433,14 +434,10 @@ class Oracle:
                 places[line.line][number] = places[line.line].get(number, 0) + pieces
                 missing[number] -= pieces
 
-        for own in (True, False):
+        for fits in (_is_own, _is_the_same, _is_of_its_product):
             for number, part in enumerate(known.parts):
                 for line in row.lines:
-                    if (
-                        line.line == part.line and line.product in (part.product, None)
-                        if own
-                        else (part.product is not None and line.product == part.product)
-                    ):
+                    if fits(part, line):
                         put(number, line)
         return places
 
@@ -743,3 +740,16 @@ class Oracle:
         may = sum(points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready)
         reserved = sum(points for who, points in self.aside.values() if who == member)
         return Sums(net=net, waiting=waiting, may_wait=may, reserved=reserved)
+
+
+def _is_own(part: Part, line: Any) -> bool:
+    return line.line == part.line and line.product in (part.product, None)
+
+
+def _is_the_same(part: Part, line: Any) -> bool:
+    """A gift that is entered again is the gift, and not one of the pieces that were paid for."""
+    return _is_of_its_product(part, line) and (line.quantity, line.incl) == (part.quantity, part.incl)
+
+
+def _is_of_its_product(part: Part, line: Any) -> bool:
+    return part.product is not None and line.product == part.product
