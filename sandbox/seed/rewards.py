@@ -66,7 +66,7 @@ REWARDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "five-off": (
         {
             "name": "5.00 € off your order",
-            "text": "From 20.00 € on, on top of every offer.",
+            "text": "On top of every offer.",
             "kind": "off",
             "params": {"amount": 500, "least": 2000},
             "price": 450,

@@ -95,6 +95,10 @@ class TestTheCatalogue:
         RewardFactory(program=unit.program, name="A treat", price=5, kind=kind, **about)
         assert f"A treat {said}" in text_of(look(client_of(member))).replace("\xa0", " ")
 
+    def test_says_nothing_twice(self, unit, member):
+        RewardFactory(program=unit.program, name="Free delivery", price=5, kind="delivery")
+        assert text_of(look(client_of(member))).count("Free delivery") == 1
+
     def test_keeps_words_for_staff_from_members(self, unit, member):
         RewardFactory(program=unit.program, price=5, params={"ask": "Which day?"})
         assert "Members are asked" not in text_of(look(client_of(member)))

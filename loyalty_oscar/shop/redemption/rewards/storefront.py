@@ -75,11 +75,15 @@ class RewardCard:
 
     @property
     def terms(self) -> str:
-        """Return what it does to a basket and asks of one, or where its code can be used. At most one query."""
+        """
+        Return what it does to a basket and asks of one, or where its code can be used; nothing where its name says so.
+        At most one query.
+        """
         kind = self.reward.kind
         if kind not in reward_kinds or not (is_for_baskets(kind=kind) or kind == CODE):
             return ""
-        return reward_kinds.get(kind).says(params=self.reward.params, currency=self.reward.program.currency)
+        said = reward_kinds.get(kind).says(params=self.reward.params, currency=self.reward.program.currency)
+        return "" if said == self.reward.name else said
 
     @property
     def good_for(self) -> str:
