@@ -68,7 +68,7 @@ class TestTheCatalogue:
         assert "PFOTE" not in page.content()
         page.get_by_role("button", name="Show the code").click()
         page.get_by_text("PFOTE-1").wait_for()
-        assert page.get_by_text("At the school.").is_visible()
+        assert page.locator("#yours").get_by_text("At the school.").is_visible()
         assert violations(page) == []
         assert Reward.objects.get(name="A first lesson").taken == 1
 
