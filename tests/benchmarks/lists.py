@@ -48,6 +48,12 @@ INSERT INTO loyalty_ledger_lot (account_id, entry_id, source, granted, remaining
   FROM loyalty_ledger_entry;
 INSERT INTO loyalty_program_event (topic, key, member_id, payload, at, is_new)
   SELECT 'points-earned', 'order:' || id || ':earned', id, '{{}}', now(), false FROM loyalty_program_member;
+INSERT INTO loyalty_redemption_claim (reward_id, member_id, key, state, because, got_at, paid, number, graced, text)
+  SELECT (SELECT min(id) FROM loyalty_program_reward) + id % 20, id, 'gift:1',
+    (ARRAY['open', 'asked', 'over'])[1 + id % 3],
+    '{{"c": "goodwill", "p": {{}}}}', now() - (id % 900) * interval '1 day', 0, 0,
+    false, ''
+  FROM loyalty_program_member;
 """
 
 
@@ -57,7 +63,7 @@ def fill(members: int):
 
     from loyalty_oscar.earning.operations import save_rule
     from loyalty_oscar.testing import a_program
-    from loyalty_oscar.testing.factories import LadderFactory
+    from loyalty_oscar.testing.factories import CampaignFactory, GoalFactory, LadderFactory, RewardFactory
 
     unit = a_program(live_from=datetime(2025, 1, 1, tzinfo=UTC))
     for number in range(100):
@@ -67,6 +73,10 @@ def fill(members: int):
             actor="staff:1", at=datetime(2025, 1, 2, tzinfo=UTC),
         )  # fmt: skip
     LadderFactory(program=unit.program)
+    for number in range(20):
+        RewardFactory(program=unit.program, name=f"Reward {number}", price=500)
+        GoalFactory(program=unit.program, name=f"Goal {number}", points=5)
+        CampaignFactory(program=unit.program, name=f"Campaign {number}", points=5)
     with connection.cursor() as cursor:
         for statement in (
             FILL.format(members=members, program=unit.program_id, unit=unit.pk).replace("%%", "%").split(";")
@@ -99,6 +109,10 @@ PAGES = {
     "loyalty_program_segment": ("",),
     "loyalty_shop_ordersync": ("",),
     "loyalty_redemption_redemption": ("",),
+    "loyalty_program_reward": ("", "?q=Reward 7", "?in_force=now"),
+    "loyalty_redemption_claim": ("", "?p=900", "?q=last77", "?q=u4711@example.com"),
+    "loyalty_journeys_goal": ("", "?in_force=now"),
+    "loyalty_journeys_campaign": ("", "?in_force=now"),
     "loyalty_journeys_occurrence": ("",),
     "loyalty_referrals_referral": ("",),
 }  # fmt: skip
