@@ -207,16 +207,20 @@ class Life:
     def use(self, order_id: int, at: datetime) -> None:
         """A customer uses what is ready, and of some of these orders a part comes back."""
         from loyalty_oscar.kernel.because import Because
+        from loyalty_oscar.kernel.errors import NotEnoughPoints
         from loyalty_oscar.ledger.operations import capture, place_hold, restore
 
         account = self.account(order_id)
         if account is None or account.available < 10:
             return
         why, points = Because("order_paid", number=str(order_id)), account.available * 4 // 5
-        held = place_hold(
-            account_id=account.pk, slot=f"basket:{order_id}", points=points, expires_at=at + timedelta(hours=1),
-            because=why, at=at,
-        )  # fmt: skip
+        try:
+            held = place_hold(
+                account_id=account.pk, slot=f"basket:{order_id}", points=points, expires_at=at + timedelta(hours=1),
+                because=why, at=at,
+            )  # fmt: skip
+        except NotEnoughPoints:
+            return  # Some ran out since this morning's job.
         capture(hold_id=held.pk, account_id=account.pk, points=points, because=why, at=at)
         if order_id % 2 == 0:
             restore(
