@@ -15,7 +15,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import OVER, as_money, chosen
+from loyalty_oscar.program.forms import OVER, as_money, chosen, offer_code
 from loyalty_oscar.program.hooks import product_pickers
 from loyalty_oscar.program.levels import level_names, levels
 from loyalty_oscar.program.models import ProductSet, Unit
@@ -212,9 +212,7 @@ class RuleFormBase(forms.ModelForm):
         self.kept: list[dict[str, Any]] = []
         self.stored_picks: dict[str, tuple[str, Mapping[str, Sequence[Any]]]] = {}
         self.picks: list[dict[str, Any]] = []
-        if "code" in self.fields:
-            self.fields["code"].required = False
-            self.fields["code"].help_text = pgettext("loyalty", "Empty: made from the name. Stays for ever.")
+        offer_code(form=self)
         if "unit" in self.fields and Unit.objects.count() == 1:
             self.fields["unit"].initial = Unit.objects.get()
         now, there = clock.now(), self.instance.versions.all() if self.instance.pk else ()
