@@ -11,18 +11,11 @@ from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim
 from loyalty_oscar.shop.redemption.rewards.used import in_mail
-from loyalty_oscar.testing import clock
 from tests.points import a_member_with, pay, points_club, reload
 from tests.rewards import a_reward, fresh, have, put_on, state, why
-from tests.storefront import TODAY, a_basket, priced, text_of
+from tests.storefront import a_basket, priced, text_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from oscar.apps.partner import strategy
 from oscar.apps.partner.prices import FixedPrice
 
 from loyalty_oscar.redemption.models import Redemption
-from loyalty_oscar.testing import clock
 from tests.points import a_member_with, pay, points_club
 from tests.rewards import a_reward, have, put_on, state, why
-from tests.storefront import TODAY, a_basket, priced
+from tests.storefront import a_basket, priced
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
 
 class Unrounded(strategy.Default):
@@ -21,12 +20,6 @@ class Unrounded(strategy.Default):
     def pricing_policy(self, product, stockrecord):
         price = stockrecord.price
         return FixedPrice(currency=stockrecord.price_currency, excl_tax=price, tax=price * D("0.19"))
-
-
-@pytest.fixture(autouse=True)
-def today():
-    with clock.at(TODAY):
-        yield
 
 
 @pytest.fixture
