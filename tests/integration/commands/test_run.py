@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
@@ -192,6 +192,12 @@ class TestAJobThatAsksSince:
 
 
 class TestANightlyJob:
+    @pytest.fixture(autouse=True)
+    def _noon(self):
+        """Once a day is asked of the program's day: minutes later must not be tomorrow."""
+        with clock.at(datetime(2026, 5, 5, 12, tzinfo=UTC)):
+            yield
+
     def test_that_is_wanted_again_is_done_once_more_though_it_was_done_today(self, monkeypatch):
         at = clock.now()
         prices = next(job for job in jobs.JOBS if job.name == "prices")
