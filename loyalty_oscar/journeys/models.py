@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
-from loyalty_oscar.program.abstract import EITHER_ONE, ForWhom, Promising
+from loyalty_oscar.program.abstract import EITHER_ONE, ForWhom, Promising, not_both
 from loyalty_oscar.program.models import Member, Program, code_validator
 from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
@@ -26,8 +26,10 @@ class Campaign(Promising, ForWhom):
     `most`, and `spent` how many points that is, of `budget` (None = no limit); all are changed by one conditional
     update, and constraints stand behind it. `params` are those of its occasion. For whom: `least_orders` paid orders
     have arrived and were kept (None = what the occasion asks for), and `confirmed_only` asks for a confirmed address.
-    Members know of one that `is_public`. Not used yet: it waits `delay_days`, a member rests `rest_days` from it, and
-    only those from a level on (`rank`) and in a `segment` are meant.
+    Members know of one that `is_public`: what it gives is promised, and nobody is left out. One that is not is a
+    surprise: a part of the members never gets any (`Program.holdout_percent`), and who gets one may be told by a letter
+    alone, for which consent is needed. It waits `delay_days`, a member rests `rest_days` from it, and only those from a
+    level on (`rank`) and in a `segment` are meant. It may only say something, and give nothing.
     """
 
     program = models.ForeignKey(
@@ -87,7 +89,7 @@ class Campaign(Promising, ForWhom):
                 ),
             ),
             models.CheckConstraint(
-                condition=EITHER_ONE,
+                condition=models.Q(points=0) | models.Q(reward=None),
                 name="loyalty_campaign_gives",
                 violation_error_message=pgettext_lazy("loyalty", "A campaign gives so much or a reward, not both."),
             ),
@@ -133,6 +135,29 @@ class Campaign(Promising, ForWhom):
         return int(self.params.get("told_days", TOLD_DAYS)) if self.occasion == BIRTHDAY else 0
 
 
+class CampaignText(models.Model):
+    """What a campaign says in a language (a code of `LANGUAGES`): a letter's subject and text, with placeholders."""
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="texts", db_index=False)
+    language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=12)
+    subject = models.CharField(pgettext_lazy("loyalty", "subject"), max_length=150)
+    body = models.TextField(pgettext_lazy("loyalty", "text"), max_length=5000)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "text of a campaign")
+        verbose_name_plural = pgettext_lazy("loyalty", "texts of campaigns")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "language"],
+                name="loyalty_campaigntext_language",
+                violation_error_message=pgettext_lazy("loyalty", "There is a text in this language already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 class Occurrence(models.Model):
     """
     A member comes into a campaign: gets what it gives, or had it until it was taken back. `source` says for what
@@ -140,8 +165,8 @@ class Occurrence(models.Model):
 
     `mark` is a keyed hash of what may bring something once in the whole program (a mailbox); it outlives the person.
     `at` is when it came into its `state`, and `because` says why. What staff took back (`barred_by`) is not given
-    again. Not used yet: one that waits `is_open` until it is carried out when it is due (`due_at`), goes with the order
-    of `order_id`, and its member was written to at `told_at`.
+    again. A planned one waits `is_open` until it is carried out when it is due (`due_at`); it goes with the order of
+    `order_id`, and its member was written to at `told_at`.
     """
 
     class State(models.TextChoices):
@@ -185,6 +210,78 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return str(self.campaign)
+
+
+class Answer(models.Model):
+    """
+    What a member answered to a question of a letter, once for what it was asked about (`source`); a later one counts.
+
+    `choice` is a code of the question, `text` what the member wrote beside it.
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="answers", db_index=False)
+    question = models.CharField(pgettext_lazy("loyalty", "question"), max_length=40)
+    source = models.CharField(pgettext_lazy("loyalty", "reference"), max_length=70)
+    order_id = models.BigIntegerField(null=True)
+    occurrence = models.ForeignKey(Occurrence, models.SET_NULL, null=True, related_name="+")
+    choice = models.CharField(pgettext_lazy("loyalty", "answer"), max_length=40)
+    text = models.TextField(pgettext_lazy("loyalty", "in their words"), blank=True, max_length=2000)
+    at = models.DateTimeField(pgettext_lazy("loyalty", "when"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "answer")
+        verbose_name_plural = pgettext_lazy("loyalty", "answers")
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["member", "question", "source"], name="loyalty_answer_once"),
+        ]
+        indexes = [models.Index(fields=["order_id"], name="loyalty_answer_order")]
+
+    def __str__(self) -> str:
+        return self.choice
+
+
+class Case(Promising):
+    """
+    Something went wrong for a member, and somebody of the shop is to make it good: a queue.
+
+    `kind` is a code of the registry of kinds, `source` what it is about and comes once (`answer:42`). What it promises
+    is the apology: proposed while it is open, given once it is decided. `reason` is why it was decided so.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("loyalty", "open")
+        GIVEN = "given", pgettext_lazy("loyalty", "made good")
+        CLOSED = "closed", pgettext_lazy("loyalty", "closed without a gift")
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
+    member = models.ForeignKey(
+        Member, models.CASCADE, related_name="cases", verbose_name=pgettext_lazy("loyalty", "member")
+    )
+    kind = models.CharField(pgettext_lazy("loyalty", "what went wrong"), max_length=40)
+    source = models.CharField(pgettext_lazy("loyalty", "reference"), max_length=70)
+    order_id = models.BigIntegerField(null=True)
+    text = models.TextField(pgettext_lazy("loyalty", "what was said"), blank=True, max_length=2000)
+    state = models.CharField(pgettext_lazy("loyalty", "state"), max_length=8, choices=State, default=State.OPEN)
+    opened_at = models.DateTimeField(pgettext_lazy("loyalty", "since"))
+    decided_at = models.DateTimeField(pgettext_lazy("loyalty", "decided"), null=True, blank=True)
+    decided_by = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, blank=True, default="")
+    reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=300, blank=True, default="")
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "case")
+        verbose_name_plural = pgettext_lazy("loyalty", "cases")
+        constraints = [
+            models.UniqueConstraint(fields=["member", "source"], name="loyalty_case_once"),
+            not_both("loyalty_case_gives"),
+        ]
+        indexes = [
+            models.Index(fields=["program", "state", "opened_at"], name="loyalty_case_queue"),
+            models.Index(fields=["order_id"], name="loyalty_case_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 #: The most that a goal may ask for, and the most days that it may take.

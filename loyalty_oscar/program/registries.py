@@ -241,3 +241,42 @@ class TakesOff(Protocol):
 
 
 reward_kinds: Registry[RewardKind] = Registry("kind of reward", RewardKind, also=[TakesOff])
+
+
+class Trait(Protocol):
+    """
+    Something that is true of some members: what segments ask. `label` is what it is called ("Number of orders").
+
+    With `is_personal` it is read from what members answered, so it is asked only of those who allow personal content.
+    """
+
+    label: Any
+    is_personal: bool
+
+    def fields(self, *, program_id: int) -> Mapping[str, Any]:
+        """Return the form fields of its parameters, by the name of each; what they clean to is kept as JSON."""
+        ...
+
+    def says(self, *, params: Mapping[str, Any], program_id: int) -> str:
+        """Return what it asks as a part of a sentence: "at least 3 orders in the last 365 days"."""
+        ...
+
+    def holders(
+        self, *, program_id: int, params: Mapping[str, Any], at: datetime, after: int, last: int
+    ) -> Collection[int]:
+        """
+        Return the ids in (after, last] of the members of whom it is true at a moment. At most three queries, however
+        many members: the night asks for slices, and after an answer one member is asked for.
+        """
+        ...
+
+
+class NamesSets(Protocol):
+    """Of a trait that names product sets in its parameters, so that they are not deleted."""
+
+    def set_codes(self, *, params: Mapping[str, Any]) -> Collection[str]:
+        """Return their codes."""
+        ...
+
+
+traits: Registry[Trait] = Registry("trait", Trait, also=[NamesSets])

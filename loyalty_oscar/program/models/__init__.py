@@ -21,7 +21,7 @@ from .programs import (
     validate_zone,
 )
 from .rewards import Reward
-from .segments import Segment, SegmentMember
+from .segments import Segment, SegmentCount, SegmentMember
 
 __all__ = [
     "Delivery",
@@ -38,6 +38,7 @@ __all__ = [
     "ProgramSite",
     "Reward",
     "Segment",
+    "SegmentCount",
     "SegmentMember",
     "State",
     "TermsVersion",

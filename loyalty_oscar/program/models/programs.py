@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import secrets
 import zoneinfo
 from datetime import datetime
 from typing import Any
@@ -41,6 +42,11 @@ class State(models.TextChoices):
     PAUSED = "paused", pgettext_lazy("loyalty", "paused")
     CLOSING = "closing", pgettext_lazy("loyalty", "closing")
     CLOSED = "closed", pgettext_lazy("loyalty", "closed")
+
+
+def new_salt() -> str:
+    """Return what chance among the members of a program begins from."""
+    return secrets.token_hex(16)
 
 
 class Program(models.Model):
@@ -199,6 +205,32 @@ class Program(models.Model):
     known_phases: list[Phase]
     known_rewards: bool
     known_rows: frozenset[str]
+
+    holdout_percent = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "percent of members who get no surprises"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=pgettext_lazy(
+            "loyalty",
+            "Chosen by chance, for life, so that you can compare what surprises bring back. What was promised to members"
+            " they all get. 0: nobody is left out.",
+        ),
+    )
+    letter_days = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "least days between two letters"),
+        default=3,
+        validators=[MaxValueValidator(90)],
+        help_text=pgettext_lazy(
+            "loyalty", "To one member. Mails about points, levels and rewards of their own are none of these."
+        ),
+    )
+    existing_customers = models.JSONField(
+        pgettext_lazy("loyalty", "countries in which customers are written to without asking them first"),
+        default=list,
+        blank=True,
+        editable=False,
+    )
+    salt = models.CharField(max_length=32, default=new_salt, editable=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "program")

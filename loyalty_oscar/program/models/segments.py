@@ -13,11 +13,14 @@ class Segment(models.Model):
     """
     Named members of a program: to members what a product set is to products.
 
-    Of kind `list` somebody names them. Which features ask for a segment is their business.
+    Of kind `list` somebody names them. Of kind `rule` those are in it of whom all `traits` hold: each is `{"trait": its
+    code in registries.traits, "params": …}`; a nightly job looks, so who is in it is up to a day old. Which features
+    ask for a segment is their business.
     """
 
     class Kind(models.TextChoices):
         LIST = "list", pgettext_lazy("loyalty", "members named one by one")
+        RULE = "rule", pgettext_lazy("loyalty", "members of whom something is true")
 
     program = models.ForeignKey(
         Program, models.CASCADE, related_name="segments", verbose_name=pgettext_lazy("loyalty", "program")
@@ -76,3 +79,20 @@ class SegmentMember(models.Model):
 
     def __str__(self) -> str:
         return str(self.member)
+
+
+class SegmentCount(models.Model):
+    """How many members were in a segment on a day."""
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="counts", db_index=False)
+    day = models.DateField(pgettext_lazy("loyalty", "day"))
+    counted = models.PositiveIntegerField(pgettext_lazy("loyalty", "members"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "size of a list")
+        verbose_name_plural = pgettext_lazy("loyalty", "sizes of lists")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="loyalty_segmentcount_day")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}"
