@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='program',
             name='holdout_percent',
-            field=models.PositiveSmallIntegerField(default=0, help_text='Chosen by chance, for life, so that you can compare what surprises bring back. What was promised to members they all get. 0: nobody is left out.', validators=[django.core.validators.MaxValueValidator(50)], verbose_name='percent of members who get no surprises'),
+            field=models.PositiveSmallIntegerField(default=0, help_text='Chosen by chance, for life, so that you can compare what surprises bring back. What was promised, all members get. 0: nobody is left out.', validators=[django.core.validators.MaxValueValidator(50)], verbose_name='percent of members who get no surprises'),
         ),
         migrations.AddField(
             model_name='program',

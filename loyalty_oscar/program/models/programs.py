@@ -212,8 +212,8 @@ class Program(models.Model):
         validators=[MaxValueValidator(50)],
         help_text=pgettext_lazy(
             "loyalty",
-            "Chosen by chance, for life, so that you can compare what surprises bring back. What was promised to members"
-            " they all get. 0: nobody is left out.",
+            "Chosen by chance, for life, so that you can compare what surprises bring back. What was promised, all"
+            " members get. 0: nobody is left out.",
         ),
     )
     letter_days = models.PositiveSmallIntegerField(
