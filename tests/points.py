@@ -31,7 +31,7 @@ def give(user, points, unit, *, source="gift", until=None, at=None) -> Account:
     member = MemberFactory(program=unit.program, user=user, joined_at=day(1, 2))
     return LotFactory(
         account__member=member, points=points, key=f"test:{source}", source=source, kind="adjust",
-        at=at or day(1, 2), available_at=day(1, 2), expires_at=until or day(12, 31, 2027),
+        at=at or day(1, 2), available_at=day(1, 2), expires_at=until or day(12, 31, 2097),
     ).account  # fmt: skip
 
 
