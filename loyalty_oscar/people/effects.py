@@ -45,6 +45,17 @@ def add_receipts(*, orders: Sequence[OrderFacts], at: datetime) -> int:
     return len(rows)
 
 
+def differing(*, orders: Sequence[OrderFacts], at: datetime) -> list[int]:
+    """Return those of these orders whose receipt, where there is one, says something else of what is left."""
+    meant = {row.order_id: row for row in _receipts(orders, at)}
+    rows = Receipt.objects.using(write_db()).filter(order_id__in=meant)
+    return [row.order_id for row in rows if _said(row) != _said(meant[row.order_id])]
+
+
+def _said(row: Receipt) -> tuple[int, int, int, bool]:
+    return row.goods_minor, row.paid_minor, row.pieces, row.is_gone
+
+
 def _receipts(orders: Sequence[OrderFacts], at: datetime) -> list[Receipt]:
     """Return the receipts of these orders (unsaved); none for an order without lines, which isn't there yet."""
     programs = {unit.pk: unit.program_id for unit in begun_units()}
