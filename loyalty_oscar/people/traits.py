@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import local_day
@@ -245,7 +245,10 @@ class Joined(Ranged):
 
 
 class Late:
-    """Who would have ordered again by now, going by the usual time between orders. As of last night."""
+    """
+    Who would have ordered again by now, going by the usual time between orders. As of last night, and not of those who
+    have ordered since.
+    """
 
     label = pgettext_lazy("loyalty", "Misses the next order")
     is_personal = False
@@ -260,7 +263,9 @@ class Late:
 
     def holders(self, *, program_id: int, params: Params, at: datetime, after: int, last: int) -> Collection[int]:
         """Return the members of whom it is true. One query."""
-        return set(_buyers(program_id, after, last).filter(late_at__lte=at).values_list("member_id", flat=True))
+        since = Receipt.objects.using(write_db()).filter(member=OuterRef("member"), placed_at__gt=OuterRef("last_at"))
+        rows = _buyers(program_id, after, last).filter(~Exists(since.filter(is_gone=False)), late_at__lte=at)
+        return set(rows.values_list("member_id", flat=True))
 
 
 class Cell:

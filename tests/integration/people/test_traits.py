@@ -153,6 +153,14 @@ class TestBeingLate:
         assert holders("late", program, at=late_at - timedelta(seconds=1)) == set()
         assert holders("late", program, at=late_at) == holders("late", program, at=late_at + DAY) == {member.pk}
 
+    def test_ends_with_an_order_and_not_with_the_next_night(self, program):
+        member = who_bought(program, *(ago(n) for n in (200, 170, 140)))
+        counted(TODAY)
+        a_receipt(member, TODAY + DAY, is_gone=True)
+        assert holders("late", program, at=TODAY + DAY) == {member.pk}
+        a_receipt(member, TODAY + DAY)
+        assert holders("late", program, at=TODAY + DAY) == set()
+
     def test_is_never_of_who_bought_nothing(self, program):
         MemberFactory(program=program, joined_at=ago(900))
         gone = who_bought(program, *(ago(n) for n in (900, 870, 840)))
