@@ -54,11 +54,9 @@ class Ranged:
 
     def fields(self, *, program_id: int) -> Mapping[str, Any]:
         """Return the form fields of its parameters."""
-        options = {"currency": _currency(program_id), "required": False}
-        return {
-            "least": self.number(label=pgettext_lazy("loyalty", "At least"), **options),
-            "most": self.number(label=pgettext_lazy("loyalty", "At most"), **options),
-        }
+        labels = {"least": pgettext_lazy("loyalty", "At least"), "most": pgettext_lazy("loyalty", "At most")}
+        currency = _currency(program_id)
+        return {name: self.number(currency=currency, label=label, required=False) for name, label in labels.items()}
 
     def says(self, *, params: Params, program_id: int) -> str:
         """Return what it asks, in words."""
@@ -421,15 +419,12 @@ def _any(conditions: Collection[Q]) -> Q:
     return found
 
 
-for _code, _trait in {
-    "orders": Orders(),
-    "spend": Spend(),
-    "last": Last(),
-    "basket": Basket(),
-    "biggest": Biggest(),
-    "late": Late(),
-    "cell": Cell(),
-    "birthday": BirthdaySoon(),
-    "joined": Joined(),
-}.items():
-    traits.register(_code)(_trait)
+traits.register("orders")(Orders())
+traits.register("spend")(Spend())
+traits.register("last")(Last())
+traits.register("basket")(Basket())
+traits.register("biggest")(Biggest())
+traits.register("late")(Late())
+traits.register("cell")(Cell())
+traits.register("birthday")(BirthdaySoon())
+traits.register("joined")(Joined())
