@@ -18,7 +18,7 @@ from loyalty_oscar.shop.self_service.consents import ConsentState, NotAsked, all
 from loyalty_oscar.shop.storefront.visit import joined
 
 from .routes import routes
-from .strict import LongerJSON
+from .strict import WORDS, LongerJSON
 from .views import Conflict, MemberView, NothingElse, described
 
 LONGEST_WORDS = 1000
@@ -59,9 +59,11 @@ class ConsentsSerializer(serializers.Serializer):
 class ChoiceSerializer(serializers.Serializer):
     purpose = serializers.ChoiceField(choices=Consent.Purpose.values)
     allowed = serializers.BooleanField()
-    words = serializers.CharField(
+    words = serializers.RegexField(
+        WORDS,
         max_length=LONGEST_WORDS,
         required=False,
+        allow_blank=True,
         trim_whitespace=False,
         help_text="With `true` the words that you showed; they are kept as the proof.",
     )

@@ -18,6 +18,8 @@ from rest_framework.request import Request
 MOST_BYTES = 1024
 #: Words of whatever language, escaped as JSON may: 12 bytes for a sign.
 MOST_BYTES_OF_WORDS = 8 * 1024
+#: What words may hold, told in the schema: all but the character that no database keeps.
+WORDS = r"^[^\u0000]*$"
 
 
 class TooLarge(APIException):

@@ -29,7 +29,7 @@ from loyalty_oscar.shop.redemption.rewards.storefront import NOT_FOR_YOU, Reward
 from loyalty_oscar.shop.storefront.visit import joined
 
 from ..routes import routes
-from ..strict import LongerJSON
+from ..strict import WORDS, LongerJSON
 from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
 
 #: Claims on one page, and digits of the `id` of one at most.
@@ -172,8 +172,8 @@ class ClaimsSerializer(serializers.Serializer):
 
 
 class WantedSerializer(serializers.Serializer):
-    text = serializers.CharField(
-        required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="What you say to the shop about it."
+    text = serializers.RegexField(
+        WORDS, required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="What you say to the shop about it."
     )
 
     class Meta:

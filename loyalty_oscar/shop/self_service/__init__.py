@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401 - they register a receiver and pieces of pages
     consent_pages,
+    doctor,
     erasure,
     pieces,
 )

@@ -9,7 +9,7 @@ from loyalty_oscar.people.consents import allowed, ask, confirm, consents_of, fo
 from loyalty_oscar.people.contacts import leave_to_write
 from loyalty_oscar.people.models import Consent, Contact, Receipt
 from loyalty_oscar.program.hooks import merge_parts
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.registries import facts, traits
 from loyalty_oscar.testing.factories import MemberFactory, ProgramFactory
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +305,40 @@ class TestTwoMembersWhoBecomeOne:
         self.merged(member, other)
         assert not leave_to_write(member_id=other.pk, letter_days=3, at=later(4))
         assert leave_to_write(member_id=other.pk, letter_days=3, at=later(5))
+
+
+class TestTheTrait:
+    @pytest.mark.parametrize("purpose", [LETTERS, PERSONAL])
+    def test_holds_of_those_who_said_yes_and_its_opposite_of_the_others(self, purpose, django_assert_num_queries):
+        program, trait = ProgramFactory(), traits.get("consent")
+        yes, no, never, asking = (MemberFactory(program=program) for _one in range(4))
+        allow(yes, purpose=purpose)
+        allow(no, purpose=purpose)
+        refuse(no, purpose=purpose)
+        asked(asking, purpose=purpose)
+        allow(MemberFactory(), purpose=purpose)
+        told = {"program_id": program.pk, "at": AT, "after": 0, "last": asking.pk}
+        with django_assert_num_queries(1):
+            found = trait.holders(params={"purpose": purpose, "allowed": True}, **told)
+        assert found == {yes.pk}
+        others = trait.holders(params={"purpose": purpose, "allowed": False}, **told)
+        assert others == {no.pk, never.pk, asking.pk}
+        assert not trait.holders(params={"purpose": purpose, "allowed": True}, **{**told, "after": yes.pk})
+
+    @pytest.mark.parametrize(
+        ("purpose", "is_allowed", "said"),
+        [
+            (LETTERS, True, "allows letters"),
+            (LETTERS, False, "allows no letters"),
+            (PERSONAL, True, "allows personal content"),
+            (PERSONAL, False, "allows no personal content"),
+        ],
+    )
+    def test_is_typed_and_read(self, purpose, is_allowed, said):
+        trait = traits.get("consent")
+        fields = trait.fields(program_id=1)
+        typed = {"purpose": purpose.value, "allowed": str(is_allowed)}
+        params = {name: field.clean(typed[name]) for name, field in fields.items()}
+        assert params == {"purpose": purpose, "allowed": is_allowed}
+        assert str(fields["allowed"].prepare_value(is_allowed)) in dict(fields["allowed"].choices)
+        assert trait.says(params=params, program_id=1) == said

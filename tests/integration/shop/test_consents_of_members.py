@@ -17,7 +17,7 @@ from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent, Receipt
 from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.queries import forget_cache, shown_unit
-from loyalty_oscar.shop.self_service import consents
+from loyalty_oscar.shop.self_service import consents, doctor
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import clock
@@ -277,3 +277,30 @@ class TestWhatIsKept:
         }  # fmt: skip
         erase(member=member, at=TODAY)
         assert not Consent.objects.exists()
+
+
+class TestTheDoctor:
+    def found(self):
+        return [(one.level, one.text) for one in doctor.letters(at=TODAY)]
+
+    def test_says_nothing_where_there_are_no_letters(self, program):
+        Campaign.objects.all().delete()
+        assert self.found() == []
+
+    @override_settings(OSCAR_URL_SCHEMA="https")
+    def test_minds_letters_that_nobody_allows(self, client):
+        assert self.found() == [("note", "“Paw Club”: 0 members said yes to letters")]
+        choose(client, LETTERS)
+        Client().post(link())
+        assert self.found() == [("ok", "“Paw Club”: 1 members said yes to letters")]
+
+    @override_settings(OSCAR_URL_SCHEMA="https")
+    def test_knows_where_nobody_is_asked(self, program):
+        Program.objects.update(existing_customers=["AT"])
+        forget_cache()
+        assert self.found() == [("ok", "“Paw Club”: 0 members said yes to letters; customers in AT get them too")]
+
+    def test_minds_links_that_no_mail_program_takes(self, program):
+        assert self.found()[-1] == (
+            "note", "links of letters begin with http, and no mail program shows a button to stop them",
+        )  # fmt: skip
