@@ -63,7 +63,7 @@ def client(member):
 
 def states(client):
     """What the page of one's mails says of each purpose."""
-    found = re.findall(r'data-loyalty="consent" data-value="(\w+) (\w+)"', client.get(PAGE).content.decode())
+    found = re.findall(r'data-loyalty="consent" data-state="(\w+) (\w+)"', client.get(PAGE).content.decode())
     return dict(found)
 
 
