@@ -28,8 +28,8 @@ CONSENTS = {
             "purpose": "letters",
             "state": "asked",
             "since": "2026-05-06T10:00:00Z",
-            "words": "Yes, Pets & Co. may write me letters by e-mail: thanks, questions, and offers that fit me as a"
-            " member of the Paw Club. I can stop them at any time, here or in each letter.",
+            "words": "Yes, Pets & Co. may write me letters by e-mail: thanks, questions and offers of the Paw Club."
+            " I can stop them at any time.",
         }
     ]
 }

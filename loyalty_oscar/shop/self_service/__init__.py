@@ -2,7 +2,6 @@
 
 from . import (  # noqa: F401 - they register a receiver and pieces of pages
     consent_pages,
-    doctor,
     erasure,
     pieces,
 )

@@ -41,13 +41,13 @@ MAILS_A_DAY = 3
 WORDS = {
     LETTERS: pgettext_lazy(
         "loyalty",
-        "Yes, %(shop)s may write me letters by e-mail: thanks, questions, and offers that fit me as a member of the"
-        " %(program)s. I can stop them at any time, here or in each letter.",
+        "Yes, %(shop)s may write me letters by e-mail: thanks, questions and offers of the %(program)s. I can stop them"
+        " at any time.",
     ),
     PERSONAL: pgettext_lazy(
         "loyalty",
-        "Yes, %(shop)s may use what I bought and what I answered to choose what it shows and offers me as a member of"
-        " the %(program)s. I can take this back here at any time.",
+        "Yes, %(shop)s may use what I bought and answered to choose what the %(program)s shows me. I can take this"
+        " back at any time.",
     ),
 }
 

@@ -17,9 +17,10 @@ from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent, Receipt
 from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.queries import forget_cache, shown_unit
-from loyalty_oscar.shop.self_service import consents, doctor
+from loyalty_oscar.shop.self_service import consents
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
+from loyalty_oscar.shop.upkeep.doctor.letters import letters
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import CampaignFactory, MemberFactory
 from tests.everything import cells
@@ -281,7 +282,7 @@ class TestWhatIsKept:
 
 class TestTheDoctor:
     def found(self):
-        return [(one.level, one.text) for one in doctor.letters(at=TODAY)]
+        return [(one.level, one.text) for one in letters(at=TODAY)]
 
     def test_says_nothing_where_there_are_no_letters(self, program):
         Campaign.objects.all().delete()

@@ -11,7 +11,7 @@ from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.queries import begun_units
 
-from ..upkeep.doctor import Finding, Level, doctor_checks
+from .findings import Finding, Level, doctor_checks
 
 
 @doctor_checks.register("letters", order=46)
