@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -25,25 +25,57 @@ TOLD_DAYS = 30
 SOURCE = re.compile(r"[a-z0-9:._-]{1,70}")
 
 
+class Due(Protocol):
+    """Finds for whom an occasion comes, each night, over an index: what nobody tells when it happens."""
+
+    def __call__(
+        self, *, program: Any, campaign: Any, since: datetime, until: datetime
+    ) -> Iterable[tuple[int, str, datetime]]:
+        """
+        Return the member, the source (what comes once: `birthday:2026`) and the moment of each that comes due from
+        `since` on and before `until`; may return some again.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Occasion:
     """
     What campaigns may be about. `because` is the code whose words members read; `by_mail` writes them a letter,
     where they are not looking at a page that says it. A campaign that says nothing else is for members with so many
     paid orders that arrived and were kept (`least_orders`).
+
+    It is told as it happens, or found each night by `due`. `params` are the names of what a campaign says of it beside
+    (`Campaign.params`).
     """
 
     because: str = "occasion"
     by_mail: bool = True
     least_orders: int = 0
+    due: Due | None = None
+    params: tuple[str, ...] = ()
 
 
 occasions: Registry[Occasion] = Registry("occasion")
 SIGN_UP, REVIEW, BIRTHDAY, WORD = "sign-up", "review", "birthday", "word"
+JOINED, LEVEL, GOAL, LEAVING = "joined", "level", "goal", "leaving"
+ORDER_PLACED, ORDER_FINAL, ORDER_RETURNED = "order-placed", "order-final", "order-returned"
+ANNIVERSARY, LATE, DAY, SURPRISE, WARRANTY = "anniversary", "late", "day", "surprise", "warranty"
+#: Occasions of an order: with `sets` only of orders with goods of these product sets.
+OF_ORDERS = (ORDER_PLACED, ORDER_FINAL, ORDER_RETURNED)
 occasions.register(SIGN_UP)(Occasion(because="address_confirmed", by_mail=False))
 occasions.register(REVIEW)(Occasion(because="reviewed"))
-occasions.register(BIRTHDAY)(Occasion(because="birthday_gift", least_orders=1))
 occasions.register(WORD)(Occasion(because="code_word", by_mail=False))
+for _told in (JOINED, LEVEL, GOAL, LEAVING):
+    occasions.register(_told)(Occasion())
+for _told in OF_ORDERS:
+    occasions.register(_told)(Occasion(params=("sets",)))
+occasions.register(BIRTHDAY)(Occasion(because="birthday_gift", least_orders=1, params=("told_days",)))
+occasions.register(ANNIVERSARY)(Occasion())
+occasions.register(LATE)(Occasion())
+occasions.register(DAY)(Occasion(params=("month", "day")))
+occasions.register(SURPRISE)(Occasion(params=("members",)))
+occasions.register(WARRANTY)(Occasion(params=("sets", "months")))
 
 
 class Dated(Protocol):
