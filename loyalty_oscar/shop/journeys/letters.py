@@ -7,8 +7,8 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import pgettext
 
+from loyalty_oscar.journeys.giving import TOPIC
 from loyalty_oscar.journeys.models import Occurrence
-from loyalty_oscar.journeys.operations import TOPIC
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
