@@ -13,8 +13,10 @@ from . import (  # noqa: F401 - each registers its pieces
     letters,
     lifecycle,
     listeners,
+    mail,
     prompts,
     reviews,
     staff,
     storefront,
+    warranties,
 )
