@@ -3,6 +3,7 @@
 from . import (  # noqa: F401 - each registers its pieces
     case_desk,
     case_sources,
+    channels,
     doctor,
     farewell,
     for_whom,
