@@ -96,7 +96,8 @@ def late_ones(*, program: Program, campaign: Campaign, since: datetime, until: d
     rows = rows.annotate(ordered_at=Subquery(last.values("placed_at")[:1])).filter(ordered_at__lt=F("late_at"))
     rows = rows.order_by("pk")
     for member_id, order_id, late_at in rows.values_list("member_id", "last_order", "late_at").iterator():
-        yield member_id, f"{LATE}:{order_id}", late_at
+        if late_at is not None:
+            yield member_id, f"{LATE}:{order_id}", late_at
 
 
 def late_stands(*, occurrence: Occurrence, at: datetime) -> str:

@@ -51,7 +51,7 @@ def act(
     happened_at = happened_at or at
     campaigns = _in_force(program, occasion, happened_at)
     source = source_of(occasion=occasion, detail=detail)
-    what = {"source": source, "about": about or {}, "mark": mark, "happened_at": happened_at, "at": at}
+    what: dict[str, Any] = {"source": source, "about": about or {}, "mark": mark, "happened_at": happened_at, "at": at}
     return _bring(program, user_id, campaigns, **what)
 
 

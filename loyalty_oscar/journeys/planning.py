@@ -146,7 +146,8 @@ def _found(campaign: Campaign, at: datetime) -> Iterator[int]:
             for member_id, source, moment in part
         ]
         with transaction.atomic(using=write_db()):
-            yield _planned([row for row in rows if row], at)
+            planned = _planned([row for row in rows if row], at)
+        yield planned
 
 
 def _planned(rows: list[Occurrence], at: datetime) -> int:
