@@ -12,7 +12,10 @@ protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number:
 """
 
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.cases import CaseKind, case_kinds
+from loyalty_oscar.journeys.channels import Channel, Message, channels
 from loyalty_oscar.journeys.occasions import Occasion, occasions
+from loyalty_oscar.journeys.questions import Choice, Question, questions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -127,7 +130,10 @@ __all__ = [
     "BadRule",
     "BasketLevels",
     "Because",
+    "CaseKind",
+    "Channel",
     "CheckoutGuard",
+    "Choice",
     "Closing",
     "Condition",
     "Consumer",
@@ -153,6 +159,7 @@ __all__ = [
     "MemberColumn",
     "MemberFinder",
     "MergePart",
+    "Message",
     "MomentNote",
     "NotYet",
     "Occasion",
@@ -177,6 +184,7 @@ __all__ = [
     "PromisedPart",
     "Purchase",
     "PurchaseGifts",
+    "Question",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -201,6 +209,8 @@ __all__ = [
     "basket_levels",
     "brief_reason_words",
     "brought",
+    "case_kinds",
+    "channels",
     "checkout_guards",
     "closings",
     "conditions",
@@ -243,6 +253,7 @@ __all__ = [
     "program_pages",
     "program_warnings",
     "purchase_gifts",
+    "questions",
     "reason_words",
     "reasons",
     "referral_checks",

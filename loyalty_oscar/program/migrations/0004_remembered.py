@@ -53,4 +53,8 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('segment', 'day'), name='loyalty_segmentcount_day')],
             },
         ),
+        migrations.AddIndex(
+            model_name='member',
+            index=models.Index(fields=['program', 'joined_at'], name='loyalty_member_joined'),
+        ),
     ]

@@ -59,6 +59,7 @@ class Member(models.Model):
             ("export_member", "Can download all that is kept about a member"),
         ]
         constraints = [models.UniqueConstraint(fields=["program", "user"], name="loyalty_member_person")]
+        indexes = [models.Index(fields=["program", "joined_at"], name="loyalty_member_joined")]
 
     def __str__(self) -> str:
         return called(user=self.user) if self.user is not None else str(self.public_id)

@@ -80,7 +80,12 @@ def messages_to(*, member: Member) -> list[dict[str, Any]]:
 
 def consumer_name(code: str) -> str:
     """Return in what way a consumer tells, in a word; one of a store's own is called by its code."""
-    return {"mail": pgettext("loyalty", "mail"), "inbox": pgettext("loyalty", "inbox")}.get(code, code)
+    known = {
+        "mail": pgettext("loyalty", "mail"),
+        "inbox": pgettext("loyalty", "inbox"),
+        "campaign-mail": pgettext("loyalty", "letter by mail"),
+    }
+    return known.get(code, code)
 
 
 def state_of(row: Delivery) -> str:

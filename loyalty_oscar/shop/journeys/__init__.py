@@ -1,7 +1,11 @@
 """What campaigns show in the shop; the one place on this floor that knows the feature."""
 
 from . import (  # noqa: F401 - each registers its pieces
+    case_desk,
+    case_sources,
+    channels,
     doctor,
+    farewell,
     for_whom,
     front,
     goals,
@@ -10,8 +14,10 @@ from . import (  # noqa: F401 - each registers its pieces
     letters,
     lifecycle,
     listeners,
+    mail,
     prompts,
     reviews,
     staff,
     storefront,
+    warranties,
 )

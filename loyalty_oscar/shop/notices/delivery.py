@@ -6,6 +6,7 @@ The two are consumers of their own: a mail server that is down keeps nothing out
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -22,12 +23,13 @@ from loyalty_oscar.program import delivery
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Consumer, NotYet, consumers
-from loyalty_oscar.program.models import Event, Notice
+from loyalty_oscar.program.models import Event, Member, Notice
 from loyalty_oscar.program.rows import write_rows
 
 from .arrival import replace_in_inbox
 from .letters import Letter, SiteRequest, inbox_links, is_optional, language_of, letters, site_of, timings, write
 
+logger = logging.getLogger("loyalty_oscar")
 INBOX = "inbox"
 
 
@@ -89,22 +91,36 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
         return "no address"
     if is_optional(topic=event.topic) and event.topic in unwanted_mails(member_id=event.member_id):
         return "not wanted"
-    dispatcher_class = get_class("communication.utils", "Dispatcher")
-    site = site_of(member=event.member)
-    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
-    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated", **letter.headers}
-    stamping = Stamping(connection=get_connection(), headers=headers)
-    dispatcher = dispatcher_class(mail_connection=stamping)
     notices = _notices(event).exclude(about="")
     notices.filter(sent_at=None).update(sent_at=at)
-    context = {"user": user, "request": SiteRequest(site=site), **letter.context}
-    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
-    if stamping.taken < stamping.asked:
-        raise NotSent("the mail server did not take the message")
     # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
-    if stamping.taken:
+    if dispatch(topic=event.topic, key=event.key, member=event.member, letter=letter):
         notices.update(accepted_at=at)
     return ""
+
+
+def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
+    """
+    Mail a letter about the event of a topic and key to a member; returns whether a mail server said that it took it.
+    Raises `NotSent` where it did not.
+    """
+    user, site = member.user, site_of(member=member)
+    message_id = f"<{topic}.{key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
+    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated", **letter.headers}
+    stamping = Stamping(connection=get_connection(), headers=headers)
+    dispatcher = get_class("communication.utils", "Dispatcher")(mail_connection=stamping)
+    context = {"user": user, "request": SiteRequest(site=site), **letter.context}
+    said = dispatcher.get_messages(letter.code, context)
+    try:
+        dispatcher.dispatch_user_messages(user, said)
+    except Exception:
+        # Oscar keeps a copy after the mail has left: sent is sent, and once more would be twice.
+        if not stamping.taken:
+            raise
+        logger.exception("message %s was sent; what was to be done after that failed", message_id)
+    if stamping.taken < stamping.asked:
+        raise NotSent("the mail server did not take the message")
+    return bool(stamping.taken)
 
 
 def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:

@@ -1,0 +1,59 @@
+"""Letters of campaigns leave: whether one may go is asked as it leaves, for all channels alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from loyalty_oscar.journeys.channels import LETTER, channels
+from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.journeys.telling import skip, take_leave, to_be_told, why_not_told
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.people.contacts import may_write_from
+from loyalty_oscar.program import words
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.events import NotYet
+from loyalty_oscar.program.models import Event
+
+from ..notices.letters import language_of
+from .messages import message_about
+
+
+def deliver_by(*, code: str, event: Event, at: datetime) -> str:
+    """Let a channel tell of an event, or return why it does not. Raises `NotYet` for what leaves later."""
+    if LETTER in conf.UNTOLD_TOPICS:
+        return "switched off"
+    occurrence = to_be_told(occurrence_id=event.payload.get("occurrence", 0))
+    if occurrence is None:
+        return "nothing left to tell"
+    if why := why_not_told(occurrence=occurrence, at=at):
+        return _skipped(occurrence, why, at)
+    member = occurrence.member
+    if not channels.get(code).reaches(member=member):
+        if any(channel.reaches(member=member) for _code, channel in channels.items()):
+            return "no address"
+        return _skipped(occurrence, "no_address", at)
+    _wait_for_day(occurrence, at)
+    with language_of(user=member.user) as language:
+        message = message_about(occurrence=occurrence, key=event.key, language=language, at=at)
+        if message is None:
+            return "nothing left to tell"
+        if not take_leave(occurrence=occurrence, at=at):
+            days = occurrence.campaign.program.letter_days
+            raise NotYet(until=may_write_from(member_id=member.pk, letter_days=days) or at)
+        channels.get(code).send(message=message)
+    return ""
+
+
+def _skipped(occurrence: Occurrence, code: str, at: datetime) -> str:
+    skip(occurrence=occurrence, code=code, at=at)
+    return words.why({"c": code})
+
+
+def _wait_for_day(occurrence: Occurrence, at: datetime) -> None:
+    zone = occurrence.campaign.program.time_zone
+    until = periods.daytime(at=at, zone=zone, hours=conf.DAYTIME)
+    if until > at:
+        raise NotYet(until=until)
+
+
+channels.deliver = deliver_by
