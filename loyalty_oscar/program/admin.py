@@ -56,6 +56,7 @@ from .models import (
 from .queries import count_members
 from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
+from .segment_words import set_codes_of
 from .segments import set_members
 from .words import day
 from .zones import InProgramZone, NamesZone, known_zones
@@ -451,6 +452,14 @@ def merged_into(*, key: str) -> tuple[str, str] | None:
 def sets_of_programs(*, product_set: ProductSet) -> Iterable[str]:
     """Name the programs in which its products bring no points."""
     return Program.objects.filter(excluded_set=product_set).values_list("name", flat=True)
+
+
+@set_uses.register("segments")
+def sets_of_segments(*, product_set: ProductSet) -> Iterator[str]:
+    """Name the segments that ask for its products."""
+    for segment in Segment.objects.filter(kind=Segment.Kind.RULE).order_by("pk"):
+        if product_set.code in set_codes_of(asked=segment.traits):
+            yield segment.name
 
 
 @program_warnings.register("program", order=10)

@@ -34,3 +34,4 @@ class ShopConfig(AppConfig):
         from . import segments  # noqa: F401 - what features do by night is done before
 
         autodiscover_modules("loyalty_rules")
+        segments.channel.register()
