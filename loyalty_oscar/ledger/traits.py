@@ -60,10 +60,9 @@ class PointsTrait:
             some = some if most is None else some.filter(available__lte=most)
             return set(some.values_list("member_id", flat=True))
         members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
-        found = set(members.values_list("pk", flat=True))  # Who has no account yet has nothing.
-        return (
-            found if most is None else found - set(rows.filter(available__gt=most).values_list("member_id", flat=True))
-        )
+        more = rows.none() if most is None else rows.filter(available__gt=most)
+        # Who has no account yet has nothing.
+        return set(members.values_list("pk", flat=True)) - set(more.values_list("member_id", flat=True))
 
 
 def _unit(program_id: int) -> Unit | None:

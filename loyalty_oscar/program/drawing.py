@@ -1,4 +1,4 @@
-"""What the templates of charts (`loyalty/charts/`) are told: where the shapes stand, and what is written beside them."""
+"""What the templates of charts (`loyalty/charts/`) are told: where the shapes stand, and what is written there."""
 
 from __future__ import annotations
 

@@ -17,12 +17,14 @@ from django.db import transaction
 from loyalty_oscar.kernel.periods import local_day
 
 from .db import write_db
-from .models import Member, Segment, SegmentCount, SegmentMember
+from .models import JobRun, Member, Segment, SegmentCount, SegmentMember
 from .registries import facts, traits
 from .segments import change_members
 
 #: So many members are looked at together, and the key after which there is none.
 SLICE, LAST = 100_000, 2**63 - 1
+#: The job that looks by night.
+JOB = "segments"
 #: So many members a fact is asked of at once.
 TOGETHER = 10_000
 #: So long it is known of who left a segment that they were in it.
@@ -132,6 +134,11 @@ def look_at_member(*, member_id: int, at: datetime) -> int:
     ids = [member_id] if member.merged_into_id is None and member.user_id is not None else []
     part = _Slice(program_id=member.program_id, ids=ids, after=member_id - 1, last=member_id, at=at)
     return sum(_look(segment, part, lambda _segment: None) for segment in _by_rule(member.program_id))
+
+
+def look_soon(*, at: datetime) -> None:
+    """Have all segments looked at by the next jobs, though it was done tonight."""
+    JobRun.objects.using(write_db()).filter(name=JOB).update(wanted_at=at)
 
 
 def _by_rule(program_id: int) -> list[Segment]:

@@ -31,7 +31,7 @@ class ShopConfig(AppConfig):
         for feature in FEATURES:
             if apps.is_installed(f"loyalty_oscar.{feature}"):
                 import_module(f"{self.name}.{feature}")
-        from . import segments  # noqa: F401 - what features do by night is done before
+        from . import segments
 
         autodiscover_modules("loyalty_rules")
         segments.channel.register()

@@ -9,11 +9,9 @@ from functools import partial
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.models import Segment
-from loyalty_oscar.program.segment_rules import count_segments, forget_past, look_at_members, programs_with_rules
+from loyalty_oscar.program.segment_rules import JOB, count_segments, forget_past, look_at_members, programs_with_rules
 
 from ..upkeep import jobs
-
-NAME = "segments"
 
 
 def run(at: datetime) -> Iterator[int]:
@@ -29,7 +27,7 @@ def run(at: datetime) -> Iterator[int]:
 
     for program_id in programs_with_rules():
         walk = partial(look_at_members, program_id=program_id, at=at, failed=fails)
-        yield from jobs.walked(name=NAME, part=str(program_id), at=at, walk=walk)
+        yield from jobs.walked(name=JOB, part=str(program_id), at=at, walk=walk)
     count_segments(at=at, but=failed)
     forget_past(at=at)
     if failed:
@@ -40,7 +38,7 @@ def run(at: datetime) -> Iterator[int]:
 # What members are is known by then, and campaigns ask for it.
 jobs.add(
     job=jobs.Job(
-        name=NAME,
+        name=JOB,
         title=pgettext_lazy("loyalty", "Looks who is in which group of members"),
         what="members who came into a group or left it",
         run=run,

@@ -152,8 +152,8 @@ class TestTheLevel:
 
     @pytest.mark.parametrize(
         ("rank", "least", "most", "is_held"),
-        [(2, 2, None, True), (1, 2, None, False), (3, 2, None, True), (3, 1, 2, False), (2, 1, 2, True), (2, 2, 2, True),
-         (2, 0, 1, False), (1, 0, 0, False)],
+        [(2, 2, None, True), (1, 2, None, False), (3, 2, None, True), (3, 1, 2, False), (2, 1, 2, True),
+         (2, 2, 2, True), (2, 0, 1, False), (1, 0, 0, False)],
     )  # fmt: skip
     def test_is_within(self, member, ladder, rank, least, most, is_held):
         self.standing(member, ladder, rank)
