@@ -1,6 +1,6 @@
 """
-Every change of a campaign, its texts or a goal counts the version up and makes this process forget what it remembered. Who joins,
-and who reaches a level, may bring something about.
+Every change of a campaign, its texts or a goal counts the version up and makes this process forget what it remembered.
+Who joins, and who reaches a level, may bring something about.
 """
 
 from __future__ import annotations

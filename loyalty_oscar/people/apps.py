@@ -11,7 +11,7 @@ class PeopleConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import order_effects
 
-        from . import merging, traits, traits_consent  # noqa: F401
+        from . import allowing, merging, traits, traits_consent  # noqa: F401
         from .effects import receipts
 
         # After what was earned: whoever earns becomes a member by it.
