@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
@@ -113,13 +114,16 @@ def with_names(rows: Any) -> Any:
 
 @contributions.register("front:program", "cases", order=25)
 def waiting(*, subject: Unit, request: Any) -> Piece | None:
-    """Return how many cases wait for somebody to decide."""
+    """Return how many cases wait for somebody to decide, and the way to them where there ever was one. One query."""
     if not may_see(request.user):
         return None
-    count = Case.objects.filter(program_id=subject.program_id, state=Case.State.OPEN).count()
-    if not count:
+    rows = Case.objects.filter(program_id=subject.program_id).order_by().values_list("state")
+    found = dict(rows.annotate(number=Count("pk")))
+    if not found:
         return None
+    count = found.get(Case.State.OPEN, 0)
     text = npgettext("loyalty", "%(count)s case waits for you.", "%(count)s cases wait for you.", count)
+    text = text if count else pgettext("loyalty", "No case waits for you.")
     told = {"text": text % {"count": money.number(count)}, "label": pgettext("loyalty", "Have a look")}
     return "loyalty/front/waiting.html", {**told, "url": url_of("loyalty:dashboard-cases")}
 
