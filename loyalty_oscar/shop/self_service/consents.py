@@ -71,7 +71,7 @@ class NotAsked(LoyaltyError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class ConsentChoice:
     """
     A purpose as a member stands to it: the words to allow it in, and since when it is so (`since`, None: nothing was
     said). `said` are the words that were agreed to, "" where none were.
@@ -89,7 +89,7 @@ def words_of(*, purpose: str, program: Program) -> str:
     return WORDS[Consent.Purpose(purpose)] % {"shop": settings.OSCAR_SHOP_NAME, "program": program.name}
 
 
-def choices(*, member: Member | None, program: Program, at: datetime) -> list[Choice]:
+def choices(*, member: Member | None, program: Program, at: datetime) -> list[ConsentChoice]:
     """
     Return the purposes that the program has something for, and those that the member ever spoke of.
 
@@ -139,11 +139,11 @@ def asked_by(*, token: str) -> Consent | None:
     return row if row and row.member.user.email == email else None
 
 
-def _choice(purpose: str, row: Consent | None, member: Member | None, program: Program, at: datetime) -> Choice:
+def _choice(purpose: str, row: Consent | None, member: Member | None, program: Program, at: datetime) -> ConsentChoice:
     since = (row.withdrawn_at or row.confirmed_at or row.asked_at) if row else None
     said = row.words if row else ""
     state = _state(purpose, row, member, program, at)
-    return Choice(
+    return ConsentChoice(
         purpose=purpose, state=state, words=words_of(purpose=purpose, program=program), said=said, since=since
     )
 
