@@ -116,7 +116,7 @@ class OfOrders(Ranged):
         return found.difference(counted.filter(value__gt=params["most"]).values_list("member_id", flat=True))
 
 
-class Orders(OfOrders):
+class OrderNumber(OfOrders):
     """How many orders stand."""
 
     label = pgettext_lazy("loyalty", "Number of orders")
@@ -132,7 +132,7 @@ class Orders(OfOrders):
         return text % told
 
 
-class Spend(OfOrders):
+class Spent(OfOrders):
     """How much is left of what was paid for goods."""
 
     label = pgettext_lazy("loyalty", "Spent on goods")
@@ -148,7 +148,7 @@ class Spend(OfOrders):
         return text % told
 
 
-class Basket(OfOrders):
+class AverageOrder(OfOrders):
     """What somebody pays for the goods of an order on average."""
 
     label = pgettext_lazy("loyalty", "Average order")
@@ -164,7 +164,7 @@ class Basket(OfOrders):
         return text % told
 
 
-class Biggest(OfOrders):
+class BiggestOrder(OfOrders):
     """What somebody paid for the goods of the biggest order."""
 
     label = pgettext_lazy("loyalty", "Biggest order")
@@ -180,7 +180,7 @@ class Biggest(OfOrders):
         return text % told
 
 
-class Last(Ranged):
+class LastOrder(Ranged):
     """How many days ago the last order was placed; true of nobody without one."""
 
     label = pgettext_lazy("loyalty", "Days since the last order")
@@ -419,11 +419,11 @@ def _any(conditions: Collection[Q]) -> Q:
     return found
 
 
-traits.register("orders")(Orders())
-traits.register("spend")(Spend())
-traits.register("last")(Last())
-traits.register("basket")(Basket())
-traits.register("biggest")(Biggest())
+traits.register("orders")(OrderNumber())
+traits.register("spend")(Spent())
+traits.register("last")(LastOrder())
+traits.register("basket")(AverageOrder())
+traits.register("biggest")(BiggestOrder())
 traits.register("late")(Late())
 traits.register("cell")(Cell())
 traits.register("birthday")(BirthdaySoon())

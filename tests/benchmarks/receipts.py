@@ -89,7 +89,8 @@ def a_night(board: Board, members: int) -> float:
 
     program = Program.objects.create(code=f"of-{members}", name="Paw Club", currency="EUR")
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM loyalty_people_receipt; DELETE FROM loyalty_program_member; DELETE FROM auth_user")
+        cursor.execute("TRUNCATE loyalty_people_receipt, loyalty_people_buyerstats")
+        cursor.execute("DELETE FROM loyalty_program_member; DELETE FROM auth_user")
         cursor.execute(FILL, {"members": members, "each": EACH, "program": program.pk, "at": NOW})
     from_now_on()
     before, whole = memory(), {"program_id": program.pk, "at": NOW}
