@@ -109,7 +109,7 @@ class ConsentsView(MemberView):
             withdraw(member_id=member.pk, purpose=chosen["purpose"], at=at)
             return self.answer(member)
         told = {"purpose": chosen["purpose"], "words": chosen.get("words", "")}
-        site = get_current_site(request)
+        site: Any = get_current_site(request)
         try:
             allow(member=member, **told, program=self.unit.program, site=site, at=at)
         except NotAsked as error:

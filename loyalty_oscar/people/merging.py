@@ -105,7 +105,7 @@ class ConsentsMove:
     def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
         """Say what the other is not asked for any more."""
         for purpose in sorted(self._refused(member).keys() - self._refused(into)):
-            yield str(REFUSED[purpose])
+            yield str(REFUSED[Consent.Purpose(purpose)])
 
     def move(self, *, member: Member, into: Member, at: datetime) -> list[dict[str, Any]]:
         """Let refusals count for the other; returns each with what counted there before."""
