@@ -28,7 +28,7 @@ TOLD_DAYS = 30
 SOURCE = re.compile(r"[a-z0-9:._-]{1,70}")
 
 
-class Due(Protocol):
+class FindsDue(Protocol):
     """Finds for whom an occasion comes, each night, over an index: what nobody tells when it happens."""
 
     def __call__(
@@ -63,7 +63,7 @@ class Occasion:
     because: str = "occasion"
     by_mail: bool = True
     least_orders: int = 0
-    due: Due | None = None
+    due: FindsDue | None = None
     stands: Stands | None = None
     params: tuple[str, ...] = ()
 

@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State as ProgramState
+from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.rows import write_rows
 
 from .models import Campaign, Occurrence
@@ -83,6 +84,7 @@ def tell(
 
     Nothing is asked where there is no such campaign.
     """
+    read_versions()
     told = campaigns_about(program_id=program_id, occasion=occasion)
     campaigns = [campaign for campaign in told if in_time(dated=campaign, at=happened_at)]
     if not campaigns:

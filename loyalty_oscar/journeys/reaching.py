@@ -20,6 +20,7 @@ from loyalty_oscar.ledger.operations.desk import open_account
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.registries import metrics, promise_of
 
 from .giving import withdraw
@@ -116,6 +117,7 @@ def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
 
 def _tell(reached: Reached, at: datetime) -> None:
     """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
+    read_versions()
     goal, member_id = reached.goal, reached.member_id
     told: dict[str, Any] = {"program_id": goal.program_id, "member_id": member_id, "occasion": GOAL}
     if not campaigns_about(program_id=goal.program_id, occasion=GOAL):

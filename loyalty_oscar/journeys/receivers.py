@@ -12,6 +12,7 @@ from django.db.models.signals import post_delete, post_save
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
 from loyalty_oscar.program.signals import level_reached, member_joined
 
@@ -32,6 +33,7 @@ def joined(sender: Any, member: Member, at: datetime, **kwargs: Any) -> None:
 
 def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetime, **kwargs: Any) -> None:
     """Plan what a level brings that was reached: once for each climb to it."""
+    read_versions()
     if campaigns := campaigns_about(program_id=program_id, occasion=LEVEL):
         day = periods.local_day(at=at, zone=campaigns[0].program.time_zone)
         detail = f"{rank}:{day.isoformat()}"

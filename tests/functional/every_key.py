@@ -23,7 +23,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import LotFactory, SchemeFactory
 from tests.integration.commands.calling import manage
-from tests.integration.journeys.deeds import a_campaign
+from tests.integration.journeys.deeds import a_campaign, a_night
 from tests.integration.referrals.friendly import code_for
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import points_club, use
@@ -66,7 +66,7 @@ def _changed_its_mind(order):
 
 
 def _deeds(unit, user, *, at: datetime) -> None:
-    """What actions brought; a review was withdrawn and shown again."""
+    """What actions brought, and an order that arrived; a review was withdrawn and shown again."""
     for kind in ("sign-up", "review", "birthday", "word"):
         a_campaign(unit, kind, word="woof24" if kind == "word" else None)
     forget_cache()
@@ -79,6 +79,9 @@ def _deeds(unit, user, *, at: datetime) -> None:
         act(occasion="review", detail="42", **told)
         undo_act(user_id=user.pk, occasion="review", detail="42", at=at)
     act(occasion="review", detail="42", **told)
+    a_campaign(unit, "order-final")
+    arrive(buy(user, (a_product(), 1), on=at), on=at)
+    a_night(at)
 
 
 def _used(unit, user, *, at: datetime) -> None:

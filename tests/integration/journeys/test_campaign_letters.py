@@ -102,7 +102,7 @@ class TestALetter:
         assert "Is all well with Kennel?" in leave(NOON)
         body = next(letter.body for letter in mail.outbox if letter.subject.startswith("Is all"))
         assert "Something is wrong: http" in body
-        assert order.number in body
+        assert str(order.number) in body
 
     def test_of_a_reward_names_it(self, unit, member):
         reward = RewardFactory(program=unit.program, name="A grooming")
