@@ -128,7 +128,7 @@ class GoalForm(LaterGoalForm):
         return GoalGift(points=goal.points, reward=goal.reward, target=goal.target if is_money else None)
 
     def _know_the_program(self) -> None:
-        """Offer the levels, lists and rewards of the program, and have points typed as it counts them."""
+        """Offer the levels, groups and rewards of the program, and have points typed as it counts them."""
         program_id, stored = self.program.pk if self.program else None, self.instance.rank
         ranks = {0: pgettext("loyalty", "every member"), **level_names(program_id=program_id)}
         if stored not in ranks:

@@ -54,6 +54,8 @@ class Visit:
         self.has_registered = False
         #: Whether this page has the button that sends a link to the visitor's address; one is enough.
         self.sends_link = False
+        #: Whether the page shows what is for the visitor alone, so that no cache may keep it.
+        self.is_for_one = False
         #: What a newcomer is told after registering, unless the page that follows tells it.
         self.welcomes: list[str] = []
 

@@ -23,10 +23,11 @@ from django.utils.translation import get_language
 
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Segment, Unit
 from loyalty_oscar.program.queries import has_terms
 
 from ..pricing import labels
+from ..segments.showing import segment_shown, why_shown
 from ..storefront.retold import retold
 from ..storefront.visit import takes_part, teases, visit_facts
 
@@ -328,6 +329,50 @@ def loyalty_retold(parser: Any, token: Any) -> Retold:
 def roomy(text: str) -> str:
     """Return the class that lets a number be larger whose parts are short ("118,400", "paws"), with a space before."""
     return " loyalty-roomy" if max(map(len, BEFORE_THE_WORD.split(text))) <= SHORT else ""
+
+
+class IfSegment(template.Node):
+    """What members of a segment see, with why; for everybody else what stands behind `else`."""
+
+    def __init__(
+        self, code: template.base.FilterExpression, inside: template.NodeList, others: template.NodeList
+    ) -> None:
+        self.code, self.inside, self.others = code, inside, others
+
+    def render(self, context: Context) -> str:
+        segment = self._shown(context)
+        if segment is None:
+            return self.others.render(context)
+        why = rendered(context, "loyalty/widgets/segment_why.html", {"why": why_shown(segment=segment)})
+        return SafeString(self.inside.render(context) + why)
+
+    def _shown(self, context: Context) -> Segment | None:
+        visit = getattr(context.get("request"), "loyalty", None)
+        try:
+            return segment_shown(visit=visit, code=str(self.code.resolve(context))) if visit else None
+        except Exception:
+            logger.exception("a page goes without what is for a group of members")
+            return None
+
+
+@register.tag
+def loyalty_if_segment(parser: Any, token: Any) -> IfSegment:
+    """
+    Show something to the members of a segment who allow personal content, and with `{% else %}` something else to all
+    others. A reader may ask why, and have no more of it.
+    """
+    words = token.split_contents()
+    if len(words) != 2:
+        raise template.TemplateSyntaxError("loyalty_if_segment takes the code of one group of members")
+    if any(command == "cache" for command, _token in parser.command_stack):
+        raise template.TemplateSyntaxError(
+            "loyalty_if_segment within {% cache %} would be shown to others; put the cache inside of it"
+        )
+    inside, others = parser.parse(["else", "endloyalty_if_segment"]), template.NodeList()
+    if parser.next_token().contents == "else":
+        others = parser.parse(["endloyalty_if_segment"])
+        parser.delete_first_token()
+    return IfSegment(parser.compile_filter(words[1]), inside, others)
 
 
 class Behind(template.Node):
