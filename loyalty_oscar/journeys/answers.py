@@ -7,6 +7,7 @@ An answer that says that something is wrong opens a case, and stops the letters 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -16,6 +17,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.segment_rules import look_at_member
 
 from .cases import LONGEST_TEXT, open_case
 from .models import Answer, AnswerCount, Case, Occurrence
@@ -50,6 +52,8 @@ def save_answer(
             _open(answer, kind, is_news, at)
             stop_letters(member_id=member.pk, order_id=order_id, at=at)
         answer_saved.send(sender=Answer, member=member, answer=answer, at=at)
+        look = partial(look_at_member, member_id=member.pk, at=at)
+        transaction.on_commit(look, using=db, robust=True)
     return answer
 
 

@@ -20,7 +20,7 @@ from ..storefront.request_hooks import response_hooks
 FIELD = "loyalty-farewell"
 
 
-@contributions.register("profile:delete", "journeys", order=60)
+@contributions.register("profile:delete", "journeys", order=90)
 def asked(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return the question for a member, with what was chosen where the password was wrong."""
     if FAREWELL not in questions or request.loyalty.member is None:

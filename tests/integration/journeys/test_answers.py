@@ -18,7 +18,9 @@ from loyalty_oscar.journeys.questions import Choice, Question, questions, said
 from loyalty_oscar.journeys.signals import answer_saved
 from loyalty_oscar.kernel.errors import LoyaltyError, UnknownCode
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Segment
+from loyalty_oscar.program.registries import traits
+from loyalty_oscar.program.segments import members_of
 from loyalty_oscar.shop.journeys import answers
 from loyalty_oscar.shop.journeys.answers import SALT, answer_link, asked_by
 from loyalty_oscar.shop.journeys.farewell import FIELD
@@ -230,6 +232,32 @@ class TestAnAnswer:
         finally:
             answer_saved.disconnect(listen)
         assert heard == [(member.pk, "fine", TODAY)]
+
+
+class TestAGroupOfMembersByAnAnswer:
+    def test_has_its_member_at_once(self, unit, member, django_capture_on_commit_callbacks):
+        class Complained:
+            label, is_personal = "Complained", False
+
+            def fields(self, *, program_id):
+                return {}
+
+            def says(self, *, params, program_id):
+                return "complained"
+
+            def holders(self, *, program_id, params, at, after, last):
+                rows = Answer.objects.filter(choice="wrong", member_id__gt=after, member_id__lte=last)
+                return set(rows.values_list("member_id", flat=True))
+
+        traits.register("complained")(Complained())
+        try:
+            asked = [{"trait": "complained", "params": {}}]
+            group = Segment.objects.create(program=unit.program, code="c", name="C", kind="rule", traits=asked)
+            with django_capture_on_commit_callbacks(execute=True):
+                answer(member)
+            assert members_of(segment=group) == {member.pk}
+        finally:
+            traits.unregister("complained")
 
 
 class TestAProblem:
