@@ -21,7 +21,7 @@ import django
 from tests.benchmarks.board import Board
 
 SETTINGS = {"without": "tests.benchmarks.without", "with": "tests.settings"}
-INLINE, QUEUED, CPU_TIMES = 24, 1, 1.20
+INLINE, QUEUED, CPU_TIMES = 26, 1, 1.20
 #: Placing an order by a creator alone, and in the checkout: before its commit, also in a process that remembers
 #: nothing (cold). What is remembered is asked once a minute: which programs and sales there are, since sales close at
 #: the order's line too, and in the checkout which levels, whose prices it shows. Each checkout asks whether points are
