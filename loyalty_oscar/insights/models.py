@@ -124,8 +124,9 @@ class Month(models.Model):
     n = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "return on the program")
-        verbose_name_plural = pgettext_lazy("loyalty", "does it pay")
+        verbose_name = pgettext_lazy("loyalty", "month")
+        verbose_name_plural = pgettext_lazy("loyalty", "months")
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["program", "month", "metric", "cut"], name="loyalty_month_once"),
         ]

@@ -24,8 +24,9 @@ class Migration(migrations.Migration):
                 ('program', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.program')),
             ],
             options={
-                'verbose_name': 'return on the program',
-                'verbose_name_plural': 'does it pay',
+                'verbose_name': 'month',
+                'verbose_name_plural': 'months',
+                'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('program', 'month', 'metric', 'cut'), name='loyalty_month_once')],
             },
         ),
