@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from loyalty_oscar.insights.buying import Buying, Row, Span
+from loyalty_oscar.insights.buying import Buying, BuyingPeriod, Row
 
 COUNTED = """
 WITH at_start AS (SELECT DISTINCT buyer FROM paid WHERE day >= date(:first, :window) AND day < :first),
@@ -33,7 +33,7 @@ FROM paid JOIN began USING (buyer) GROUP BY month, age
 """
 #: Quarters, half-years, the whole, a single day, and what lies before and after all: each with how it is looked at.
 SPANS = tuple(
-    Span(first=date.fromisoformat(first), until=date.fromisoformat(until), window=window)
+    BuyingPeriod(first=date.fromisoformat(first), until=date.fromisoformat(until), window=window)
     for first, until, window in (
         ("1997-01-01", "1997-04-01", 90),
         ("1997-04-01", "1997-07-01", 90),
@@ -71,7 +71,7 @@ def a_base(rows: list[Row]) -> sqlite3.Connection:
     return base
 
 
-def by_sql(base: sqlite3.Connection, span: Span) -> tuple[Buying, int]:
+def by_sql(base: sqlite3.Connection, span: BuyingPeriod) -> tuple[Buying, int]:
     """What was bought in a span, and how many were won back, as SQL has it."""
     asked = {"first": f"{span.first}", "until": f"{span.until}", "window": f"-{span.window} days"}
     *sums, won_back = base.execute(COUNTED, asked).fetchone()

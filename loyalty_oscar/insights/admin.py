@@ -122,9 +122,9 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     form = PaysForm(data, unit=unit, units=units, today=today, used=queries.used_of_100(unit=unit))
     if not form.is_valid():
         return {"form": form}
-    last, way = form.last, form.way
-    found = months_of(program=unit.program, way=way)
-    first, used = way.span(month=last).first, Fraction(form.cleaned_data["used"], 100)
+    last, cut = form.last, form.cut
+    found = months_of(program=unit.program, cut=cut)
+    first, used = cut.span(month=last).first, Fraction(form.cleaned_data["used"], 100)
     flows = queries.months(unit=unit, first=first, last=end_of_month(day=last))
     members = sum(paid for month, paid in found.members.items() if first <= month <= last)
     shown = [pays.forward(unit=unit, flows=flows), pays.cohorts(unit=unit, found=found.cohorts, today=today)]
@@ -132,7 +132,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
         buying = found.buying[last]
         shown += [
             pays.figures(unit=unit, buying=buying, members=members, flows=flows, used=used),
-            pays.stays(unit=unit, way=way, buying=found.buying),
+            pays.stays(unit=unit, buying=found.buying),
         ]
     return {
         "form": form,

@@ -21,11 +21,11 @@ Row = tuple[str, datetime, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class BuyingPeriod:
     """
     The days from `first` on and before `until`; who bought in the `window` days before a date is a customer then.
 
-    A window that is shorter than the span loses those who were acquired early in it, and retention falls below kept.
+    A window that is shorter than the period loses those who were acquired early in it, and retention falls below kept.
     """
 
     first: date
@@ -36,7 +36,7 @@ class Span:
 @dataclass(kw_only=True, slots=True)
 class Buying:
     """
-    What was bought in a span, and by whom. Money is minor units.
+    What was bought in a period, and by whom. Money is minor units.
 
     Customers at its `start` and `end`, those `acquired` in it, those `kept`: customers at both. In it, `buyers` had an
     order, `repeaters` two or more, for `turnover` together, `existing` of it by buyers that were not acquired in it.
@@ -85,9 +85,9 @@ class CohortMonth:
     turnover: int = 0
 
 
-def count(*, rows: Iterable[Row], spans: Sequence[Span], zone: str) -> list[Buying]:
+def count(*, rows: Iterable[Row], spans: Sequence[BuyingPeriod], zone: str) -> list[Buying]:
     """
-    Return what was bought in each span, in one pass over the orders of all times.
+    Return what was bought in each period, in one pass over the orders of all times.
 
     Rows come sorted by buyer, and those of a buyer by when they were placed.
     """
@@ -121,7 +121,7 @@ def _by_buyer(rows: Iterable[Row], zone: str) -> Iterator[list[tuple[int, int]]]
         yield [(local_day(at=placed_at, zone=zone).toordinal(), paid) for _who, placed_at, paid in some]
 
 
-def _add(buying: Buying, span: Span, days: Sequence[int], orders: Sequence[tuple[int, int]]) -> None:
+def _add(buying: Buying, span: BuyingPeriod, days: Sequence[int], orders: Sequence[tuple[int, int]]) -> None:
     first, until = span.first.toordinal(), span.until.toordinal()
     since, upto = bisect_left(days, first), bisect_left(days, until)
     at_start = since > 0 and days[since - 1] >= first - span.window

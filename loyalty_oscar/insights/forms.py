@@ -13,7 +13,7 @@ from loyalty_oscar.kernel.periods import add_months, end_of_month
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Unit
 
-from .monthly import KEPT, LENGTHS, WINDOWS, Way
+from .monthly import KEPT, LENGTHS, WINDOWS, MonthCut
 
 #: Months that the page begins with, this one included.
 MONTHS = 12
@@ -72,7 +72,7 @@ class PaysForm(forms.Form):
     """A period of whole months of one program, how customers are counted, and how many points will be used."""
 
     program = forms.ChoiceField(label=pgettext_lazy("loyalty", "Program"))
-    month = forms.ChoiceField(label=pgettext_lazy("loyalty", "Up to the end of"))
+    month = forms.ChoiceField(label=pgettext_lazy("loyalty", "Final month"))
     length = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Over"), coerce=int)
     window = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "A customer has bought in the last"), coerce=int)
     used = forms.IntegerField(
@@ -99,14 +99,14 @@ class PaysForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Refuse days that are fewer than those of the period: who was won early in it would be lost at its end."""
         data = super().clean() or {}
-        if {"length", "window"} <= data.keys() and not self.way.fits:
+        if {"length", "window"} <= data.keys() and not self.cut.fits:
             self.add_error("window", pgettext("loyalty", "Choose at least as many days as the period has."))
         return data
 
     @property
-    def way(self) -> Way:
+    def cut(self) -> MonthCut:
         """How buying is looked at."""
-        return Way(length=self.cleaned_data["length"], window=self.cleaned_data["window"])
+        return MonthCut(length=self.cleaned_data["length"], window=self.cleaned_data["window"])
 
     @property
     def last(self) -> date:
@@ -116,4 +116,4 @@ class PaysForm(forms.Form):
     @property
     def period(self) -> tuple[date, date]:
         """The first and the last day of the period."""
-        return self.way.span(month=self.last).first, end_of_month(day=self.last)
+        return self.cut.span(month=self.last).first, end_of_month(day=self.last)

@@ -22,7 +22,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.rows import write_rows
 
 from . import buying
-from .buying import Buying, CohortMonth, Span
+from .buying import Buying, BuyingPeriod, CohortMonth
 from .models import Month
 
 #: So many months that are over are kept.
@@ -48,14 +48,14 @@ class Metric(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
+class MonthCut:
     """How buying is looked at: over `length` months, and who bought in `window` days is a customer."""
 
     length: int
     window: int
 
     @property
-    def cut(self) -> str:
+    def name(self) -> str:
         """As a row of `Month` names it."""
         return f"{self.length}:{self.window}"
 
@@ -64,13 +64,13 @@ class Way:
         """Whether a customer of its first days still is one at its end, give or take a day."""
         return self.window >= 30 * self.length
 
-    def span(self, *, month: date) -> Span:
+    def span(self, *, month: date) -> BuyingPeriod:
         """Return the days of the period that ends with a month (its first day)."""
         until = add_months(day=month, months=1)
-        return Span(first=add_months(day=until, months=-self.length), until=until, window=self.window)
+        return BuyingPeriod(first=add_months(day=until, months=-self.length), until=until, window=self.window)
 
 
-WAYS = tuple(way for length in LENGTHS for window in WINDOWS if (way := Way(length=length, window=window)).fits)
+CUTS = tuple(cut for length in LENGTHS for window in WINDOWS if (cut := MonthCut(length=length, window=window)).fits)
 
 
 def count_months(*, at: datetime) -> Iterator[int]:
@@ -93,7 +93,7 @@ def count_months(*, at: datetime) -> Iterator[int]:
         while month >= known:
             with transaction.atomic(using=write_db()):
                 rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
-                found = [*_ways(program, month), _members(program, month)]
+                found = [*_rows_of_cuts(program, month), _members(program, month)]
                 write_rows(rows=found)
             yield len(found)
             month = add_months(day=month, months=-1)
@@ -122,10 +122,10 @@ def _rows(program: Program, *, until: date | None = None) -> Iterable[buying.Row
     return ordered.values_list("buyer", "placed_at", "money").iterator(chunk_size=TOGETHER)
 
 
-def _ways(program: Program, month: date) -> Iterator[Month]:
-    spans = [way.span(month=month) for way in WAYS]
+def _rows_of_cuts(program: Program, month: date) -> Iterator[Month]:
+    spans = [cut.span(month=month) for cut in CUTS]
     rows = _rows(program, until=spans[0].until)
-    for way, found in zip(WAYS, buying.count(rows=rows, spans=spans, zone=program.time_zone), strict=True):
+    for cut, found in zip(CUTS, buying.count(rows=rows, spans=spans, zone=program.time_zone), strict=True):
         for metric, n, value in (
             (Metric.START, found.start, 0),
             (Metric.END, found.end, 0),
@@ -135,7 +135,7 @@ def _ways(program: Program, month: date) -> Iterator[Month]:
             (Metric.REPEATERS, found.repeaters, 0),
             (Metric.EXISTING, found.buyers - found.acquired, found.existing),
         ):
-            yield Month(program=program, month=month, metric=metric, cut=way.cut, n=n, value=value)
+            yield Month(program=program, month=month, metric=metric, cut=cut.name, n=n, value=value)
 
 
 def _members(program: Program, month: date) -> Month:
@@ -157,17 +157,17 @@ def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Months:
-    """What is known of the months of a program: `buying` of the period that ends with each, in one way."""
+    """What is known of the months of a program: `buying` of the period that ends with each, in one cut."""
 
     buying: Mapping[date, Buying]
     members: Mapping[date, int]
     cohorts: Mapping[tuple[date, int], CohortMonth]
 
 
-def months_of(*, program: Program, way: Way) -> Months:
-    """Return what was counted of a program in one way; `members` is what members paid in each month. One query."""
+def months_of(*, program: Program, cut: MonthCut) -> Months:
+    """Return what was counted of a program in one cut; `members` is what members paid in each month. One query."""
     rows = Month.objects.filter(program=program).filter(
-        Q(cut=way.cut) | Q(metric__in=[Metric.MEMBERS, Metric.COHORT])
+        Q(cut=cut.name) | Q(metric__in=[Metric.MEMBERS, Metric.COHORT])
     )  # fmt: skip
     counted: dict[date, dict[str, Month]] = {}
     members: dict[date, int] = {}

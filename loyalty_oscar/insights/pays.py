@@ -23,7 +23,6 @@ from loyalty_oscar.program.queries import worth_of
 
 from .buying import Buying, CohortMonth
 from .ifrs import split
-from .monthly import Way
 from .queries import FlowMonth
 from .tables import BARE, Column, FiguresTable, Sort, sums_of
 
@@ -133,26 +132,26 @@ def figures(
     )
 
 
-def stays(*, unit: Unit, way: Way, buying: Mapping[date, Buying]) -> FiguresTable:
+def stays(*, unit: Unit, buying: Mapping[date, Buying]) -> FiguresTable:
     """Return who stays, for the periods that end with each month."""
     return FiguresTable(
         name="stays",
         title=pgettext("loyalty", "Who stays, by the last month of the period"),
         unit=unit,
         columns=[
-            Column(pgettext("loyalty", "Up to the end of"), Sort.MONTH),
-            Column(pgettext("loyalty", "Customers at the start"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Final month"), Sort.MONTH),
+            Column(pgettext("loyalty", "At the start"), Sort.NUMBER),
             Column(pgettext("loyalty", "Acquired"), Sort.NUMBER),
-            Column(pgettext("loyalty", "Customers at the end"), Sort.NUMBER),
-            Column(pgettext("loyalty", "Kept (customers)"), Sort.NUMBER),
-            Column(pgettext("loyalty", "Won back (customers)"), Sort.NUMBER),
-            Column(pgettext("loyalty", "Retention, as in the articles"), Sort.SHARE),
-            Column(pgettext("loyalty", "Kept"), Sort.SHARE),
+            Column(pgettext("loyalty", "At the end"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Kept"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Won back"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Retention"), Sort.SHARE),
+            Column(pgettext("loyalty", "Part kept"), Sort.SHARE),
             Column(pgettext("loyalty", "Bought"), Sort.NUMBER),
             Column(pgettext("loyalty", "Twice or more"), Sort.NUMBER),
             Column(pgettext("loyalty", "Repeat rate"), Sort.SHARE),
             Column(pgettext("loyalty", "Turnover"), Sort.MONEY),
-            Column(pgettext("loyalty", "Share of existing customers"), Sort.SHARE),
+            Column(pgettext("loyalty", "Existing customers"), Sort.SHARE),
         ],
         rows=[
             [

@@ -132,7 +132,7 @@ def _bare_money(unit: Unit, minor: Any) -> Decimal | str:
 def share(part: Fraction | None, *, places: int = 2) -> str:
     """Return a share as a percentage in words; None is not enough data."""
     if part is None:
-        return pgettext("loyalty", "not enough data")
+        return pgettext("loyalty", "Not enough data")
     told = money.number(_percent(part), places=places)
     return pgettext("loyalty", "%(number)s\u00a0%%") % {"number": told}
 

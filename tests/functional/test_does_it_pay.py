@@ -124,7 +124,7 @@ class TestThePage:
         values = {row["Figure"]: row["Value"] for row in file_of(client, "figures")}
         assert (values["Customers at the start"], values["Acquired"]) == ("0", "1")
         assert values["Kept"] == values["Won back"] == values["Retention, as in the articles"] == ""
-        assert "not enough data" in text(client.get(PAYS))
+        assert "Not enough data" in text(client.get(PAYS))
 
     def test_says_of_a_shop_without_orders_when_figures_come(self, client, unit):
         page = text(client.get(PAYS))
@@ -185,7 +185,7 @@ class TestTheFiles:
     def test_have_a_row_for_each_month_and_each_cohort(self, client, history):
         rows = file_of(client, "stays")
         assert len(rows) == 15
-        assert (rows[0]["Up to the end of"], rows[-1]["Up to the end of"]) == ("1997-04", "1998-06")
+        assert (rows[0]["Final month"], rows[-1]["Final month"]) == ("1997-04", "1998-06")
         bought_in_may = {row["First order in"]: row for row in file_of(client, "cohorts")}["1998-05"]
         assert bought_in_may["To date (EUR)"] == bought_in_may["In that month (EUR)"] == "2000.00"
         assert (bought_in_may["1 month later (EUR)"], bought_in_may["2 months later (EUR)"]) == ("2000.00", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loyalty_oscar.insights.buying import Buying, CohortMonth, Span, cohorts, count
+from loyalty_oscar.insights.buying import Buying, BuyingPeriod, CohortMonth, cohorts, count
 from loyalty_oscar.kernel.rounding import two_places
 from tests.benchmarks.cdnow import FILE
 from tests.buying import SPANS, a_base, by_sql, cohorts_by_sql, paid_rows
@@ -59,14 +59,14 @@ class TestTheWholeOfCdnow:
     def test_is_as_the_article_has_it(
         self, found, first, until, window, start, acquired, end, retention, kept, won_back
     ):
-        span = Span(first=date.fromisoformat(first), until=date.fromisoformat(until), window=window)
+        span = BuyingPeriod(first=date.fromisoformat(first), until=date.fromisoformat(until), window=window)
         buying = found[span]
         assert (buying.start, buying.acquired, buying.end) == (start, acquired, end)
         assert (percent(buying.retention), percent(buying.kept_share)) == (retention, kept)
         assert buying.won_back == won_back
 
     def test_has_so_many_who_came_again_in_half_a_year(self, found):
-        buying = found[Span(first=date(1997, 7, 1), until=date(1998, 1, 1), window=180)]
+        buying = found[BuyingPeriod(first=date(1997, 7, 1), until=date(1998, 1, 1), window=180)]
         assert (buying.repeaters, buying.buyers) == (3_219, 6_421)
 
 
@@ -74,7 +74,7 @@ def at(day, hour=12):
     return datetime.fromisoformat(day).replace(hour=hour, tzinfo=UTC)
 
 
-MAY = Span(first=date(2026, 5, 1), until=date(2026, 6, 1), window=30)
+MAY = BuyingPeriod(first=date(2026, 5, 1), until=date(2026, 6, 1), window=30)
 
 
 class TestACustomerAtADate:
@@ -133,10 +133,11 @@ class TestAnyShop:
             (f"b{drawn.randrange(30)}", day + timedelta(days=drawn.randrange(500)), drawn.randrange(1, 9_999))
             for _n in range(100)
         )
-        firsts = [date(2025, 1, 1) + timedelta(days=drawn.randrange(500)) for _n in range(12)]
         spans = [
-            Span(first=first, until=first + timedelta(days=drawn.randrange(1, 200)), window=drawn.randrange(1, 400))
-            for first in firsts
+            BuyingPeriod(first=first, until=first + timedelta(days=days), window=drawn.randrange(1, 400))
+            for first, days in (
+                (date(2025, 1, 1) + timedelta(days=drawn.randrange(500)), drawn.randrange(1, 200)) for _n in range(12)
+            )
         ]
         found = count(rows=rows, spans=spans, zone="UTC")
         assert found == [by_sql(a_base(rows), span)[0] for span in spans]
