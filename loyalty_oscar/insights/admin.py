@@ -1,9 +1,10 @@
-"""The page of figures: what stands in the place of a list of books in the admin."""
+"""The pages of figures: what stands in the place of a list of books in the admin, and beside it, does it pay."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 from django.contrib import admin
@@ -11,22 +12,26 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel import charts
-from loyalty_oscar.kernel.periods import local_day
+from loyalty_oscar.kernel.periods import end_of_month, local_day
+from loyalty_oscar.kernel.rounding import half_up
 from loyalty_oscar.ledger.flows import Flow
-from loyalty_oscar.program import clock, words
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from . import queries, tables
-from .forms import FiguresForm
+from . import pays, queries, tables
+from .buying import Buying
+from .forms import FiguresForm, PaysForm
 from .models import Book
+from .monthly import months_of
 from .queries import FlowMonth
 from .tables import FiguresTable
 
@@ -45,6 +50,20 @@ class BookAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         """Show the figures of a program in a period, or one table of them as a file (`csv`)."""
+        return self._page(request, "figures", self.opts.verbose_name_plural, _figures)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that says whether the program pays."""
+        pays = path("pays/", self.admin_site.admin_view(self.pays_view), name="loyalty_insights_book_pays")
+        return [pays, *super().get_urls()]
+
+    def pays_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show whether a program pays, or one table of that as a file (`csv`)."""
+        return self._page(request, "pays", pgettext("loyalty", "Does it pay"), _pays)
+
+    def _page(
+        self, request: HttpRequest, page: str, title: Any, told: Callable[..., dict[str, Any]]
+    ) -> HttpResponseBase:
         if not self.has_view_permission(request):
             raise PermissionDenied
         units = list(Unit.objects.select_related("program").order_by("-program__is_default", "program__name", "pk"))
@@ -52,16 +71,16 @@ class BookAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
         unit = next((one for one in units if one.program.code == asked), units[0] if units else None)
         context = {
             **self.admin_site.each_context(request),
-            "title": capfirst(self.opts.verbose_name_plural),
+            "title": capfirst(title),
             "opts": self.opts,
             "media": self.media,
             "unit": unit,
         }
         if unit:
-            context |= _figures(unit, units, request.GET, clock.now())
+            context |= told(unit, units, request.GET, clock.now())
         if name := request.GET.get("csv"):
             return _file(name, context)
-        return TemplateResponse(request, "loyalty/admin/figures.html", context)
+        return TemplateResponse(request, f"loyalty/admin/{page}.html", context)
 
 
 def _figures(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -98,19 +117,49 @@ def _figures(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dat
     }
 
 
-def form_address(form: FiguresForm) -> str:
+def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """Return what stands on the page of whether a program pays; of a period that makes no sense, the form alone."""
+    today = local_day(at=at, zone=unit.program.time_zone)
+    form = PaysForm(data, unit=unit, units=units, today=today, used=queries.used_of_100(unit=unit))
+    if not form.is_valid():
+        return {"form": form}
+    last, cut = form.last, form.cut
+    found = months_of(program=unit.program, cut=cut)
+    first, used = cut.span(month=last).first, Fraction(form.cleaned_data["used"], 100)
+    flows = queries.months(unit=unit, first=first, last=end_of_month(day=last))
+    members = sum(paid for month, paid in found.members.items() if first <= month <= last)
+    shown = [pays.forward(unit=unit, flows=flows), pays.cohorts(unit=unit, found=found.cohorts, today=today)]
+    if last in found.buying:
+        buying = found.buying[last]
+        shown += [
+            pays.figures(unit=unit, buying=buying, members=members, flows=flows, used=used),
+            pays.stays(unit=unit, buying=found.buying),
+        ]
+    return {
+        "form": form,
+        "files": {"sales": lambda: pays.sales(unit=unit, month=last, used=used)},
+        "tables": {table.name: table for table in shown if table.rows},
+        "address": form_address(form),
+        "month": words.month(last),
+        "has_value": pays.value_of(unit=unit) is not None,
+        "charts": _stay_charts(found.buying) if len(found.buying) > 1 else {},
+    }
+
+
+def form_address(form: FiguresForm | PaysForm) -> str:
     """Return what narrows the figures, as the part of an address that links of the page begin with."""
     data = form.cleaned_data
-    said = {name: data[name] for name in ("program", "first", "last", "giver") if data[name]}
+    said = {name: data[name] for name in form.fields if data[name] not in (None, "")}
     return "".join(f"{name}={value}&" for name, value in said.items())
 
 
 def _file(name: str, context: Mapping[str, Any]) -> HttpResponseBase:
-    found: FiguresTable | None = context.get("tables", {}).get(name)
-    if found is None:
+    table: FiguresTable | None = context.get("tables", {}).get(name)
+    lines = table.lines if table else context.get("files", {}).get(name)
+    if lines is None:
         raise Http404
     first, last = context["form"].period
-    return as_csv(rows=found.lines(), name=f"{context['unit'].program.code}-{name}-{first}-{last}")
+    return as_csv(rows=lines(), name=f"{context['unit'].program.code}-{name}-{first}-{last}")
 
 
 def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
@@ -142,3 +191,30 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
         **shown,
     )
     return {"bars": {**bars, "series": list(enumerate(series))}, "line": line}
+
+
+def _stay_charts(buying: Mapping[date, Buying]) -> dict[str, Any]:
+    months = sorted(buying)
+    shares = [(buying[month].retention, buying[month].kept_share) for month in months]
+    groups = [[half_up(exact=100 * (share or Fraction(0))) for share in pair] for pair in shares]
+    told = {"first": words.month(months[0]), "last": words.month(months[-1])}
+    below = [words.month(first, short=True) for first in months]
+    stays = drawn(
+        chart=charts.bars(groups=groups),
+        name="stays",
+        title=pgettext("loyalty", "Retention as in the articles, and those kept"),
+        about=pgettext("loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number.")
+        % told,
+        number=lambda percent: tables.share(Fraction(percent, 100), places=0),
+        below=below,
+    )
+    customers = drawn(
+        chart=charts.line(values=[buying[month].end for month in months]),
+        name="customers",
+        title=pgettext("loyalty", "Customers at the end of each month"),
+        about=pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
+        number=money.number,
+        below=below,
+    )
+    series = [pgettext("loyalty", "Retention, as in the articles"), pgettext("loyalty", "Kept")]
+    return {"stays": {**stays, "series": list(enumerate(series))}, "customers": customers}

@@ -1,5 +1,6 @@
 """
-Roll-ups of the ledger: what its entries did day by day. Nothing stands here that could not be counted anew from them.
+Roll-ups: what the entries of the ledger did day by day, and how people bought month by month. Nothing stands here that
+could not be counted anew from entries and receipts.
 
 A day is one of the program's time zone, and an entry belongs to the day on which it was written down
 (`Entry.created_at`), so that a day that is over never changes.
@@ -11,7 +12,7 @@ from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.ledger.models import Counter, Kind
-from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.models import Program, Unit
 
 
 class Book(models.Model):
@@ -107,3 +108,28 @@ class Given(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.giver} {self.item}"
+
+
+class Month(models.Model):
+    """
+    How people bought up to the end of a month (its first day): `n` buyers, and what they paid (`value`, minor units of
+    the program's currency). Of several figures (`metric`), each in several ways (`cut`): see `monthly`.
+    """
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
+    month = models.DateField()
+    metric = models.CharField(max_length=20)
+    cut = models.CharField(max_length=20)
+    value = models.BigIntegerField(default=0)
+    n = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "month")
+        verbose_name_plural = pgettext_lazy("loyalty", "months")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["program", "month", "metric", "cut"], name="loyalty_month_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.metric} {self.cut}"

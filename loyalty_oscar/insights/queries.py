@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Sum
 from django.db.models.functions import TruncMonth
 
 from loyalty_oscar.kernel.periods import add_months, end_of_month
+from loyalty_oscar.kernel.rounding import half_up
 from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import Flow, flow_of
 from loyalty_oscar.ledger.givers import OTHERS, names_of, titles
@@ -172,6 +174,17 @@ def given(*, unit: Unit, first: date, last: date, giver: str = "") -> list[Given
         for (name, item), (times, plus, minus) in sums.items()
     ]  # fmt: skip
     return sorted(found_rows, key=lambda row: (order.get(row.giver, len(order)), -row.net, row.name, row.item))
+
+
+def used_of_100(*, unit: Unit) -> int:
+    """Return how many of 100 points that are gone were used and did not run out; 100 where none are. One query."""
+    by_flow: dict[Flow, int] = {}
+    rows = Day.objects.filter(unit=unit).order_by().values("kind", "counter")
+    for row in rows.annotate(points=Sum(F("minus") - F("plus"))):
+        flow = flow_of(kind=row["kind"], counter=row["counter"])
+        by_flow[flow] = by_flow.get(flow, 0) + row["points"]
+    used, out = max(0, by_flow.get(Flow.USED, 0)), max(0, by_flow.get(Flow.OUT, 0))
+    return half_up(exact=Fraction(100 * used, used + out)) if used + out else 100
 
 
 def givers_there(*, unit: Unit) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The tables of the page of figures, each once: the page shows them in words, a file has them as bare numbers."""
+"""Tables of figures, each once: a page shows them in words, a file has them as bare numbers. Those of the ledger."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import end_of_month
-from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.kernel.rounding import half_up, to_major
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
@@ -22,13 +23,20 @@ from .queries import Due, FlowMonth, GivenRow, Outstanding
 
 
 class Sort(StrEnum):
-    """What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points."""
+    """
+    What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points, in `MONEY` minor
+    units of the program's currency, in a `SHARE` a fraction (None: not enough data), in `ANY` a sort of its own and
+    what that has.
+    """
 
     TEXT = "text"
     MONTH = "month"
     NUMBER = "number"
     POINTS = "points"
     WORTH = "worth"
+    MONEY = "money"
+    SHARE = "share"
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,12 @@ class FiguresTable:
     def lines(self) -> Iterator[list[Any]]:
         """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
         rate, unit = rate_of(unit=self.unit), self.unit
-        of = {Sort.WORTH: rate.currency if rate else "", Sort.POINTS: unit.program.currency if unit.is_money else ""}
+        of = {
+            Sort.WORTH: rate.currency if rate else "",
+            Sort.POINTS: unit.program.currency if unit.is_money else "",
+            Sort.MONEY: unit.program.currency,
+            Sort.SHARE: "%",
+        }
         columns = [self.columns[place] for place in self.told]
         yield [f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in columns]
         for row in self.rows:
@@ -112,6 +125,22 @@ def _bare_worth(unit: Unit, points: Any) -> Decimal | str:
     return "" if found is None else found
 
 
+def _bare_money(unit: Unit, minor: Any) -> Decimal | str:
+    return "" if minor == "" else to_major(minor=minor, exponent=money.exponent(currency=unit.program.currency))
+
+
+def share(part: Fraction | None, *, places: int = 2) -> str:
+    """Return a share as a percentage in words; None is not enough data."""
+    if part is None:
+        return pgettext("loyalty", "Not enough data")
+    told = money.number(_percent(part), places=places)
+    return pgettext("loyalty", "%(number)s\u00a0%%") % {"number": told}
+
+
+def _percent(part: Fraction) -> Decimal:
+    return to_major(minor=half_up(exact=part * 10_000), exponent=2)
+
+
 def _unless_empty(show: Callable[[Unit, Any], str]) -> Callable[[Unit, Any], str]:
     return lambda unit, cell: "" if cell == "" else show(unit, cell)
 
@@ -122,6 +151,9 @@ SHOWN: Mapping[Sort, Callable[[Unit, Any], str]] = {
     Sort.NUMBER: _unless_empty(lambda unit, cell: money.number(cell)),
     Sort.POINTS: _unless_empty(lambda unit, cell: words.number(unit=unit, points=cell)),
     Sort.WORTH: _unless_empty(lambda unit, cell: worth(unit=unit, points=cell)),
+    Sort.MONEY: _unless_empty(lambda unit, cell: money.in_words(minor=cell, currency=unit.program.currency)),
+    Sort.SHARE: _unless_empty(lambda unit, cell: share(cell)),
+    Sort.ANY: lambda unit, cell: SHOWN[cell[0]](unit, cell[1]),
 }
 BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
     Sort.TEXT: lambda unit, cell: cell,
@@ -129,6 +161,9 @@ BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
     Sort.NUMBER: lambda unit, cell: cell,
     Sort.POINTS: _bare_points,
     Sort.WORTH: _bare_worth,
+    Sort.MONEY: _bare_money,
+    Sort.SHARE: lambda unit, cell: "" if cell in ("", None) else _percent(cell),
+    Sort.ANY: lambda unit, cell: BARE[cell[0]](unit, cell[1]),
 }
 #: The columns of what points did: the flow, its label, whether it is shown the other way round, and whether always.
 FLOWS = (
@@ -142,7 +177,7 @@ FLOWS = (
 )
 
 
-def _sums(rows: Sequence[Sequence[Any]], first: int, last: int) -> list[int]:
+def sums_of(rows: Sequence[Sequence[Any]], first: int, last: int) -> list[int]:
     """Return the sums of the columns from one to another, both included."""
     return [sum(row[number] for row in rows) for number in range(first, last + 1)]
 
@@ -161,7 +196,7 @@ def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
         ]
         for month in months
     ]
-    sums = _sums(rows, 1, len(flows))
+    sums = sums_of(rows, 1, len(flows))
     end: list[Any] = ["", "", *([""] if owes else [])]
     return FiguresTable(
         name="months",
@@ -182,7 +217,7 @@ def by_month(*, unit: Unit, months: Sequence[FlowMonth]) -> FiguresTable:
 def by_giver(*, unit: Unit, rows: Iterable[GivenRow]) -> FiguresTable:
     """Return what gave points, thing by thing."""
     cells = [[row.title, row.name, row.times, row.plus, row.minus, row.net, row.net, row.members] for row in rows]
-    sums = _sums(cells, 2, 6)
+    sums = sums_of(cells, 2, 6)
     return FiguresTable(
         name="givers",
         title=pgettext("loyalty", "By source"),
@@ -237,7 +272,7 @@ def due(*, unit: Unit, rows: Iterable[Due]) -> FiguresTable:
         ]
         for row in rows
     ]
-    sums = _sums(cells, 1, 4)
+    sums = sums_of(cells, 1, 4)
     return FiguresTable(
         name="due",
         title=pgettext("loyalty", "Owed now, by the month in which it runs out"),

@@ -135,6 +135,26 @@ def wrong() -> list[tuple[int, str]]:
     return [fault for progress in [list(audit())[-1]] for fault in progress.wrong]
 
 
+def check_buying(board: Board) -> None:
+    """Who buys and who stays, of the whole file, as SQL counts it."""
+    from loyalty_oscar.insights.buying import count
+    from tests.buying import SPANS, a_base, by_sql, paid_rows
+
+    rows = paid_rows(FILE)
+    base = a_base(rows)
+    with timed() as watch:
+        found = count(rows=rows, spans=SPANS, zone="UTC")
+    wrong = [span for span, one in zip(SPANS, found, strict=True) if (one, one.won_back) != by_sql(base, span)]
+    board.promise(
+        f"who buys and who stays in {len(SPANS)} periods is what SQL counts", kept=not wrong, figure=len(wrong)
+    )
+    for span, one in zip(SPANS, found, strict=True):
+        stays = f"{float(100 * one.retention):.2f} %, kept {float(100 * one.kept_share):.2f} %" if one.start else "-"
+        told = f"{one.start:,}, {one.acquired:,}, {one.end:,}: {stays}; {one.repeaters:,} of {one.buyers:,} again"
+        board.say(f"{span.first} to {span.until}, {span.window} days", told)
+    board.say("that took", f"{watch.seconds:.1f} s")
+
+
 def megabytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
@@ -181,6 +201,8 @@ def run(name: str, first: int | None) -> None:
     at = MOMENTS[name] or timezone.now()
     rows = purchases(first)
     board = Board(f"CDNOW with the clock at {at:%Y-%m-%d}")
+    if first is None:
+        check_buying(board)
     with clock.at(at):
         load(rows)
         a_program(currency="USD", live_from=at)

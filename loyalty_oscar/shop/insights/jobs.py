@@ -1,4 +1,4 @@
-"""The figures are counted all the time, and compared with the accounts each night."""
+"""Points are counted all the time, and compared with the accounts each night; so are the months of orders counted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.insights.monthly import count_months
 from loyalty_oscar.insights.operations import check, count
 
 from ..upkeep import jobs
@@ -18,6 +19,10 @@ def _rollups(at: datetime) -> Iterator[int]:
 
 def _check(at: datetime) -> Iterator[int]:
     yield from check(at=at)
+
+
+def _months(at: datetime) -> Iterator[int]:
+    yield from count_months(at=at)
 
 
 jobs.add(
@@ -34,6 +39,15 @@ jobs.add(
         title=pgettext_lazy("loyalty", "Compares the figures with the accounts"),
         what="programs counted anew",
         run=_check,
+        nightly=True,
+    )
+)
+jobs.add(
+    job=jobs.Job(
+        name="rollups-months",
+        title=pgettext_lazy("loyalty", "Counts who buys and who stays"),
+        what="figures of months written",
+        run=_months,
         nightly=True,
     )
 )

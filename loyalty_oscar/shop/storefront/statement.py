@@ -77,7 +77,7 @@ class Line:
 
 
 @dataclass(kw_only=True, slots=True)
-class Month:
+class StatementMonth:
     """The lines of one month (`first` is its first day; None for what has no date yet) and its sums by state."""
 
     first: date | None
@@ -132,7 +132,7 @@ class StatementWriter:
         self.zone = unit.program.time_zone
         self.said: dict[int, str] = {}
 
-    def page(self, *, shown: Sequence[date], start: date | None, kind: str) -> list[Month]:
+    def page(self, *, shown: Sequence[date], start: date | None, kind: str) -> list[StatementMonth]:
         """Return the months of one page, newest first."""
         found = self._entries(shown, kind)
         coming, lines = self._lines(found, with_pending=kind in ("", "way"))
@@ -349,10 +349,10 @@ def _lot_id(entry: Entry) -> int | None:
     return int(parts[1]) if entry.kind == Kind.MATURE and parts[0] == "lot" else None
 
 
-def _by_month(lines: Iterable[Line], zone: str) -> list[Month]:
-    found: dict[date | None, Month] = {}
+def _by_month(lines: Iterable[Line], zone: str) -> list[StatementMonth]:
+    found: dict[date | None, StatementMonth] = {}
     for line in lines:
         first = periods.local_day(at=line.when, zone=zone).replace(day=1) if line.when else None
-        found.setdefault(first, Month(first=first)).lines.append(line)
+        found.setdefault(first, StatementMonth(first=first)).lines.append(line)
     dated = sorted((month for month in found.values() if month.first), key=lambda m: m.first, reverse=True)
     return [*([found[None]] if None in found else []), *dated]

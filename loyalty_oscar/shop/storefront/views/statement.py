@@ -78,7 +78,7 @@ class StatementView(MembersPage):
             "next_month": following and {"value": f"{following:%Y-%m}", "words": in_words(following)},
         }
 
-    def month(self, month: statement.Month) -> dict[str, Any]:
+    def month(self, month: statement.StatementMonth) -> dict[str, Any]:
         one = pgettext("loyalty", "%(number)s %(state)s")
         sums = [
             one % {"number": self.signed(points), "state": str(statement.STATES[state]).lower()}

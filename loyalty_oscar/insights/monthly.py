@@ -1,0 +1,195 @@
+"""
+How people buy, month by month: counted each night from receipts, and read by pages, which ask no order.
+
+Rows of `Month` with the cut `3:90` are of the three months that end with theirs, customers counted over 90 days. Those
+of a cohort stand at the month of its first orders, the cut says how many months later it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import BigIntegerField, Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, When
+
+from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
+from loyalty_oscar.people.models import Receipt
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.rows import write_rows
+
+from . import buying
+from .buying import Buying, BuyingPeriod, CohortMonth
+from .models import Month
+
+#: So many months that are over are kept.
+KEPT = 15
+#: A period is so many months, and a customer is who bought in so many days.
+LENGTHS, WINDOWS = (1, 3, 6, 12), (90, 180, 365)
+#: Receipts that are read at a time.
+TOGETHER = 5000
+
+
+class Metric(StrEnum):
+    """What a row of `Month` says: buyers of a kind and what they paid, for the kinds that `Buying` names."""
+
+    START = "start"
+    END = "end"
+    ACQUIRED = "acquired"
+    KEPT = "kept"
+    BUYERS = "buyers"
+    REPEATERS = "repeaters"
+    EXISTING = "existing"
+    MEMBERS = "members"
+    COHORT = "cohort"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonthCut:
+    """How buying is looked at: over `length` months, and who bought in `window` days is a customer."""
+
+    length: int
+    window: int
+
+    @property
+    def name(self) -> str:
+        """As a row of `Month` names it."""
+        return f"{self.length}:{self.window}"
+
+    @property
+    def fits(self) -> bool:
+        """Whether a customer of its first days still is one at its end, give or take a day."""
+        return self.window >= 30 * self.length
+
+    def span(self, *, month: date) -> BuyingPeriod:
+        """Return the days of the period that ends with a month (its first day)."""
+        until = add_months(day=month, months=1)
+        return BuyingPeriod(first=add_months(day=until, months=-self.length), until=until, window=self.window)
+
+
+CUTS = tuple(cut for length in LENGTHS for window in WINDOWS if (cut := MonthCut(length=length, window=window)).fits)
+
+
+def count_months(*, at: datetime) -> Iterator[int]:
+    """
+    Count the last months that are over, newest first, and the cohorts, for each program that has receipts.
+
+    Each step writes one month whole, so that whoever is interrupted leaves right months behind. Yields how many rows
+    it wrote. Orders change after their month, by returns; so all of them are counted each night.
+    """
+    bought = Receipt.objects.using(write_db()).filter(program=OuterRef("pk"))
+    for program in Program.objects.using(write_db()).filter(Exists(bought)).order_by("pk"):
+        zone = program.time_zone
+        now = local_day(at=at, zone=zone).replace(day=1)
+        oldest = add_months(day=now, months=-KEPT)
+        begin = _receipts(program).aggregate(of=Min("placed_at"))["of"]
+        known = max(oldest, local_day(at=begin, zone=zone).replace(day=1)) if begin else now
+        rows = Month.objects.using(write_db()).filter(program=program)
+        rows.filter(month__lt=known).delete()
+        month = add_months(day=now, months=-1)
+        while month >= known:
+            with transaction.atomic(using=write_db()):
+                rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
+                found = [*_rows_of_cuts(program, month), _members(program, month)]
+                write_rows(rows=found)
+            yield len(found)
+            month = add_months(day=month, months=-1)
+        with transaction.atomic(using=write_db()):
+            rows.filter(metric=Metric.COHORT).delete()
+            found = list(_cohorts(program, since=known))
+            write_rows(rows=found)
+        yield len(found)
+
+
+def _receipts(program: Program) -> QuerySet[Receipt]:
+    """Return the orders of a program that were paid and kept."""
+    return Receipt.objects.using(write_db()).filter(program=program, is_gone=False, paid_minor__gt=0)
+
+
+def _money(program: Program) -> Case:
+    """What was paid; nothing in another currency, whose orders count all the same."""
+    return Case(When(currency=program.currency, then=F("paid_minor")), default=0, output_field=BigIntegerField())
+
+
+def _rows(program: Program, *, until: date | None = None) -> Iterable[buying.Row]:
+    receipts = _receipts(program)
+    if until:
+        receipts = receipts.filter(placed_at__lt=start_of_day(day=until, zone=program.time_zone))
+    ordered = receipts.annotate(money=_money(program)).order_by("buyer", "placed_at", "pk")
+    return ordered.values_list("buyer", "placed_at", "money").iterator(chunk_size=TOGETHER)
+
+
+def _rows_of_cuts(program: Program, month: date) -> Iterator[Month]:
+    spans = [cut.span(month=month) for cut in CUTS]
+    rows = _rows(program, until=spans[0].until)
+    for cut, found in zip(CUTS, buying.count(rows=rows, spans=spans, zone=program.time_zone), strict=True):
+        for metric, n, value in (
+            (Metric.START, found.start, 0),
+            (Metric.END, found.end, 0),
+            (Metric.ACQUIRED, found.acquired, found.turnover - found.existing),
+            (Metric.KEPT, found.kept, 0),
+            (Metric.BUYERS, found.buyers, found.turnover),
+            (Metric.REPEATERS, found.repeaters, 0),
+            (Metric.EXISTING, found.buyers - found.acquired, found.existing),
+        ):
+            yield Month(program=program, month=month, metric=metric, cut=cut.name, n=n, value=value)
+
+
+def _members(program: Program, month: date) -> Month:
+    zone = program.time_zone
+    since, until = (start_of_day(day=day, zone=zone) for day in (month, add_months(day=month, months=1)))
+    theirs = _receipts(program).filter(member__isnull=False, placed_at__gte=since, placed_at__lt=until)
+    sums = theirs.aggregate(n=Count("member", distinct=True), value=Sum(_money(program), default=0))
+    return Month(program=program, month=month, metric=Metric.MEMBERS, cut="1", **sums)
+
+
+def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
+    found = buying.cohorts(rows=_rows(program), zone=program.time_zone)
+    for (month, age), cell in found.items():
+        if month >= since:
+            yield Month(
+                program=program, month=month, metric=Metric.COHORT, cut=f"{age}", n=cell.buyers, value=cell.turnover
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Months:
+    """What is known of the months of a program: `buying` of the period that ends with each, in one cut."""
+
+    buying: Mapping[date, Buying]
+    members: Mapping[date, int]
+    cohorts: Mapping[tuple[date, int], CohortMonth]
+
+
+def months_of(*, program: Program, cut: MonthCut) -> Months:
+    """Return what was counted of a program in one cut; `members` is what members paid in each month. One query."""
+    rows = Month.objects.filter(program=program).filter(
+        Q(cut=cut.name) | Q(metric__in=[Metric.MEMBERS, Metric.COHORT])
+    )  # fmt: skip
+    counted: dict[date, dict[str, Month]] = {}
+    members: dict[date, int] = {}
+    cohorts: dict[tuple[date, int], CohortMonth] = {}
+    for row in rows.order_by("month"):
+        if row.metric == Metric.MEMBERS:
+            members[row.month] = row.value
+        elif row.metric == Metric.COHORT:
+            cohorts[row.month, int(row.cut)] = CohortMonth(buyers=row.n, turnover=row.value)
+        else:
+            counted.setdefault(row.month, {})[row.metric] = row
+    return Months(buying={month: _buying(found) for month, found in counted.items()}, members=members, cohorts=cohorts)
+
+
+def _buying(found: Mapping[str, Month]) -> Buying:
+    return Buying(
+        start=found[Metric.START].n,
+        end=found[Metric.END].n,
+        acquired=found[Metric.ACQUIRED].n,
+        kept=found[Metric.KEPT].n,
+        buyers=found[Metric.BUYERS].n,
+        repeaters=found[Metric.REPEATERS].n,
+        turnover=found[Metric.BUYERS].value,
+        existing=found[Metric.EXISTING].value,
+    )
