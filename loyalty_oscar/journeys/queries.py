@@ -24,8 +24,11 @@ DONE = Occurrence.State.DONE
 
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:
-    """Return the campaigns of a program that are switched on and can give, in order of their codes (remembered)."""
-    rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True).order_by("code")
+    """
+    Return the campaigns that a program promises: switched on, known to members, and able to give, in order of their
+    codes (remembered).
+    """
+    rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True, is_public=True).order_by("code")
     rows = rows.select_related("reward")
     known = remembered(
         key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows)
