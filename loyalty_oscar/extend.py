@@ -12,7 +12,9 @@ protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number:
 """
 
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.cases import CaseKind, case_kinds
 from loyalty_oscar.journeys.occasions import Occasion, occasions
+from loyalty_oscar.journeys.questions import Choice, Question, questions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -55,6 +57,7 @@ from loyalty_oscar.program.hooks import (
     reward_uses,
     segment_uses,
     set_uses,
+    shop_countries,
     shop_currencies,
     state_change_notes,
 )
@@ -126,7 +129,9 @@ __all__ = [
     "BadRule",
     "BasketLevels",
     "Because",
+    "CaseKind",
     "CheckoutGuard",
+    "Choice",
     "Closing",
     "Condition",
     "Consumer",
@@ -176,6 +181,7 @@ __all__ = [
     "PromisedPart",
     "Purchase",
     "PurchaseGifts",
+    "Question",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -200,6 +206,7 @@ __all__ = [
     "basket_levels",
     "brief_reason_words",
     "brought",
+    "case_kinds",
     "checkout_guards",
     "closings",
     "conditions",
@@ -242,6 +249,7 @@ __all__ = [
     "program_pages",
     "program_warnings",
     "purchase_gifts",
+    "questions",
     "reason_words",
     "reasons",
     "referral_checks",
@@ -253,6 +261,7 @@ __all__ = [
     "segment_uses",
     "set_uses",
     "setup_steps",
+    "shop_countries",
     "shop_currencies",
     "state_change_notes",
     "task_backends",

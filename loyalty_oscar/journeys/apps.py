@@ -11,10 +11,13 @@ class JourneysConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import moment_notes, order_effects
 
-        from . import givers, merging, receivers, words  # noqa: F401
+        from . import found, givers, merging, receivers, words  # noqa: F401
         from .effects import reaching
+        from .following import follows
         from .queries import goals_now
 
         moment_notes.register("goals")(goals_now)
         # After what was earned: a metric may count it.
         order_effects.register("goals", order=25)(reaching)
+        # Last: of an order that gave and took all that it does.
+        order_effects.register("journeys", order=60)(follows)

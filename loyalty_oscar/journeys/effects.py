@@ -117,7 +117,7 @@ class GoalEffect:
                 member_id = known.member_id if known else members[order.user_id]
                 step = {"order_id": order.order_id, "placed_at": order.placed_at, "value": value}
                 found.append(GoalStep(pk=known.pk if known else None, goal_id=goal.pk, member_id=member_id, **step))
-        meant = meant_then(goal=goal, asked={(step.member_id, step.placed_at) for step in found if step.pk is None})
+        meant = meant_then(row=goal, asked={(step.member_id, step.placed_at) for step in found if step.pk is None})
         return [step for step in found if step.pk is not None or (step.member_id, step.placed_at) in meant]
 
 

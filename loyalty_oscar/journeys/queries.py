@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 
 from loyalty_oscar.people.queries import address_marks
+from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
@@ -21,19 +22,45 @@ from .occasions import SIGN_UP
 #: address of the member's account was confirmed.
 FINAL_ORDERS, CONFIRMED = "final_orders", "address_confirmed"
 DONE = Occurrence.State.DONE
+#: Of campaigns that promised something: what only says something, or surprises, stands in nobody's way.
+PROMISED = (Q(points__gt=0) | Q(campaign__reward__isnull=False)) & Q(campaign__is_public=True)
+
+
+@known_rows.register("campaigns")
+def campaigns_of_program() -> QuerySet[Campaign]:
+    """Return the campaigns of one program, for the query that reads programs."""
+    return Campaign.objects.filter(program=OuterRef("program"))
+
+
+def all_campaigns(*, program_id: int) -> list[Campaign]:
+    """
+    Return the campaigns of a program, also those that are switched off, in order of their codes (remembered). Where
+    there are none nothing is asked.
+    """
+    if not _has("campaigns", program_id):
+        return []
+    rows = Campaign.objects.using(write_db()).filter(program_id=program_id).order_by("code")
+    rows = rows.select_related("reward", "program")
+    return remembered(key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+
+
+def campaigns_about(*, program_id: int, occasion: str) -> list[Campaign]:
+    """Return the campaigns of a program about an occasion that are switched on (remembered)."""
+    return [one for one in all_campaigns(program_id=program_id) if one.is_on and one.occasion == occasion]
 
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:
     """
-    Return the campaigns that a program promises: switched on, known to members, and able to give, in order of their
-    codes (remembered).
+    Return the campaigns of a program that members are promised something by, and that are switched on, in order of
+    their codes (remembered).
     """
-    rows = Campaign.objects.using(write_db()).filter(program_id=program_id, is_on=True, is_public=True).order_by("code")
-    rows = rows.select_related("reward")
-    known = remembered(
-        key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows)
-    )
-    return [campaign for campaign in known if promise_of(row=campaign)]
+    on = (campaign for campaign in all_campaigns(program_id=program_id) if campaign.is_on)
+    return [campaign for campaign in on if campaign.is_public and promise_of(row=campaign)]
+
+
+def _has(rows: str, program_id: int) -> bool:
+    """Return whether a program has rows of a kind at all, as was known when programs were read."""
+    return any(unit.program_id == program_id and rows in unit.program.known_rows for unit in shown_units())
 
 
 def has_campaign(*, occasion: str) -> bool:
@@ -43,20 +70,20 @@ def has_campaign(*, occasion: str) -> bool:
 
 
 def standing_sources(*, member_id: int) -> set[str]:
-    """Return the sources (`sign-up`, `review:42`) of the campaigns for which a member has points."""
-    rows = Occurrence.objects.filter(member_id=member_id, state=DONE)
+    """Return the sources (`sign-up`, `review:42`) of the campaigns for which a member has what was promised."""
+    rows = Occurrence.objects.filter(PROMISED, member_id=member_id, state=DONE)
     return set(rows.values_list("source", flat=True))
 
 
 def people_given(*, sources: Iterable[str]) -> set[Any]:
     """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
-    rows = Occurrence.objects.filter(source__in=list(sources), state=DONE, member__user__isnull=False)
+    rows = Occurrence.objects.filter(PROMISED, source__in=list(sources), state=DONE, member__user__isnull=False)
     return set(rows.values_list("member__user_id", flat=True))
 
 
 def given_for(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
     """Return (program, source) where a person got points for one of these sources, where they stand first."""
-    rows = Occurrence.objects.using(write_db()).filter(source__in=list(sources), member__user_id=user_id)
+    rows = Occurrence.objects.using(write_db()).filter(PROMISED, source__in=list(sources), member__user_id=user_id)
     found = sorted(rows.order_by("pk").values_list("state", "program_id", "source"), key=lambda row: row[0] != DONE)
     return [(program_id, source) for _state, program_id, source in found]
 
@@ -83,7 +110,7 @@ def goals_of(*, program_id: int) -> list[Goal]:
     Return the goals of a program, also those that are switched off, in order of their codes (remembered). Where there
     are none nothing is asked.
     """
-    if not any(unit.program_id == program_id and "goals" in unit.program.known_rows for unit in shown_units()):
+    if not _has("goals", program_id):
         return []
     rows = Goal.objects.using(write_db()).filter(program_id=program_id).order_by("code")
     rows = rows.select_related("reward", "segment", "program__unit")
@@ -97,14 +124,16 @@ def names_of_sets(*, goals: Iterable[Goal]) -> dict[str, str]:
     return remembered(key=("set-names", codes), version=versions(), load=lambda: dict(rows)) if codes else {}
 
 
-def meant_then(*, goal: Goal, asked: set[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
-    """Return those of these members, each at a moment, whom a goal was for then. A query for levels, one for lists."""
-    if goal.rank and asked:
+def meant_then(*, row: ForWhom, asked: set[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
+    """
+    Return those of these members, each at a moment, whom something was for then. A query for levels, one for lists.
+    """
+    if row.rank and asked:
         ranks = facts_then(name="tier_rank", asked=asked) if "tier_rank" in facts else {}
-        asked = {one for one in asked if ranks.get(one, 0) >= goal.rank}
-    if goal.segment_id and asked:
+        asked = {one for one in asked if ranks.get(one, 0) >= row.rank}
+    if row.segment_id and asked:
         segments = facts_then(name="segments", asked=asked)
-        asked = {one for one in asked if goal.segment_id in segments.get(one, ())}
+        asked = {one for one in asked if row.segment_id in segments.get(one, ())}
     return asked
 
 

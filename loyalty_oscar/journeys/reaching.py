@@ -22,9 +22,12 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.registries import metrics, promise_of
 
+from .giving import withdraw
 from .goals import Progress, Stamp, achieved, progress
 from .models import Goal, GoalStanding, GoalStep
-from .queries import counted_steps
+from .occasions import GOAL
+from .planning import tell
+from .queries import campaigns_about, counted_steps
 
 #: So often somebody reaches one goal at most, whatever was typed and bought.
 MOST_TIMES = 1_000
@@ -44,6 +47,7 @@ def settle(*, goals: Collection[Goal], member_ids: Collection[int], at: datetime
     """Give or take back what these members' orders reach of these goals by now. Called again it changes nothing."""
     for one in changes(goals=goals, member_ids=member_ids):
         give_or_take(reached=one, at=at)
+        _tell(one, at)
         rows = GoalStanding.objects.using(write_db())
         rows.update_or_create(goal=one.goal, member_id=one.member_id, defaults={"reached": one.now})
 
@@ -108,6 +112,19 @@ def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
         because = Because("goal_missed", name=goal.name)
         found.append(program_operations.take_back(key=key_of(goal=goal, number=number), because=because, **to))
     return found
+
+
+def _tell(reached: Reached, at: datetime) -> None:
+    """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
+    goal, member_id = reached.goal, reached.member_id
+    told: dict[str, Any] = {"program_id": goal.program_id, "member_id": member_id, "occasion": GOAL}
+    if not campaigns_about(program_id=goal.program_id, occasion=GOAL):
+        return
+    for number in range(reached.before + 1, reached.now + 1):
+        tell(**told, detail=f"{goal.pk}:{number}", happened_at=at, at=at)
+    because = Because("goal_missed", name=goal.name)
+    for number in range(reached.before, reached.now, -1):
+        withdraw(member_id=member_id, source=f"{GOAL}:{goal.pk}:{number}", because=because, at=at)
 
 
 def key_of(*, goal: Goal, number: int) -> str:

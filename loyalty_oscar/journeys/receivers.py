@@ -1,11 +1,43 @@
-"""Every change of a campaign or a goal counts the version up and makes this process forget what it remembered."""
+"""
+Every change of a campaign or a goal counts the version up and makes this process forget what it remembered. Who joins,
+and who reaches a level, may bring something about.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.receivers import forget
+from loyalty_oscar.program.signals import level_reached, member_joined
 
 from .models import Campaign, Goal
+from .occasions import JOINED, LEVEL
+from .planning import tell
+from .queries import campaigns_about
 
 for _signal in (post_save, post_delete):
     for _model in (Campaign, Goal):
         _signal.connect(forget, sender=_model, dispatch_uid=f"loyalty_oscar.journeys.forget.{_model.__name__}")
+
+
+def joined(sender: Any, member: Member, at: datetime, **kwargs: Any) -> None:
+    """Plan what joining brings; nothing is asked where it brings nothing."""
+    tell(program_id=member.program_id, member_id=member.pk, occasion=JOINED, happened_at=member.joined_at, at=at)
+
+
+def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetime, **kwargs: Any) -> None:
+    """Plan what a level brings that was reached: once for each climb to it."""
+    if campaigns := campaigns_about(program_id=program_id, occasion=LEVEL):
+        day = periods.local_day(at=at, zone=campaigns[0].program.time_zone)
+        detail = f"{rank}:{day.isoformat()}"
+        who: dict[str, Any] = {"program_id": program_id, "member_id": member_id}
+        tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at)
+
+
+member_joined.connect(joined, dispatch_uid="loyalty_oscar.journeys.joined")
+level_reached.connect(climbed, dispatch_uid="loyalty_oscar.journeys.climbed")

@@ -142,7 +142,7 @@ class Consent(models.Model):
 
     `words` is what was asked, word for word, and `language` its language. Letters are allowed once that was confirmed
     through the mailbox (`confirmed_at`); until `withdrawn_at`. The row that counts now holds `is_current` (True, else
-    NULL).
+    NULL): what was asked and not answered does not count yet. A refusal that nobody was asked for has no words.
     """
 
     class Purpose(models.TextChoices):
@@ -163,6 +163,12 @@ class Consent(models.Model):
         verbose_name_plural = pgettext_lazy("loyalty", "consents")
         constraints = [
             models.UniqueConstraint(fields=["member", "purpose", "is_current"], name="loyalty_consent_current"),
+            models.CheckConstraint(
+                condition=models.Q(is_current=None)
+                | models.Q(confirmed_at__isnull=False)
+                | models.Q(withdrawn_at__isnull=False),
+                name="loyalty_consent_answered",
+            ),
         ]
 
     def __str__(self) -> str:

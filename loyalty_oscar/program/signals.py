@@ -6,3 +6,5 @@ from django.dispatch import Signal
 program_state_changed = Signal()
 #: sender=Member; member, at: a person took part for the first time
 member_joined = Signal()
+#: sender=Member; member_id, program_id, rank, at: a member climbed to a level, and is told so
+level_reached = Signal()

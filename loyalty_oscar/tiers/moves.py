@@ -17,10 +17,12 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import gifts, give, take_back
 from loyalty_oscar.program.queries import earns_at
 from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.rows import write_rows
+from loyalty_oscar.program.signals import level_reached
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
@@ -163,7 +165,12 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
             take_gifts(ladder=ladder, move=move, standing=standing, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
-    announce_many(happenings=[_step(*pair, at) for pair in zip(moves, made, strict=True) if not pair[0].is_quiet])
+    told = [pair for pair in zip(moves, made, strict=True) if not pair[0].is_quiet]
+    announce_many(happenings=[_step(*pair, at) for pair in told])
+    for move, standing in told:
+        if standing.rank > move.rank:
+            about = {"member_id": move.member_id, "program_id": ladder.program_id, "rank": standing.rank}
+            level_reached.send(sender=Member, **about, at=at)
     return made
 
 

@@ -31,9 +31,9 @@ def no_lock(*, account_id):
     return Account.objects.get(pk=account_id)
 
 
-def look_then_take(found, points=None):
+def look_then_take(*, campaigns, points=None):
     """A budget as one writes it at first: look whether there is enough, then take."""
-    campaign = Campaign.objects.get(pk=found[0].pk)
+    campaign = Campaign.objects.get(pk=campaigns[0].pk)
     if campaign.budget - campaign.spent < campaign.points:
         raise operations.NothingLeft
     Campaign.objects.filter(pk=campaign.pk).update(given=F("given") + 1, spent=F("spent") + campaign.points)
@@ -121,7 +121,7 @@ class TestACodeWordForTenThatFiftyPeopleType:
         tell(f"a code word with 10 gifts, {PEOPLE} at once, {'in' if outer else 'no'} outer: 10 in {WORDS} runs")
 
     def test_is_never_overdrawn_by_the_constraint_alone(self, monkeypatch, tell):
-        monkeypatch.setattr(operations, "_take_from_budget", look_then_take)
+        monkeypatch.setattr(operations, "take_from_budget", look_then_take)
         unit = a_club()
         members = self.people(unit)
         with Crowd(size=PEOPLE) as crowd:
@@ -132,7 +132,7 @@ class TestACodeWordForTenThatFiftyPeopleType:
         tell("the code word, budget looked at before it is taken, 10 runs: 10 gifts by the CHECK alone")
 
     def test_would_be_overdrawn_without_both(self, monkeypatch, tell):
-        monkeypatch.setattr(operations, "_take_from_budget", look_then_take)
+        monkeypatch.setattr(operations, "take_from_budget", look_then_take)
         unit = a_club()
         members = self.people(unit)
         with bare_copies(Campaign, Occurrence) as search_path, Crowd(search_path=search_path, size=PEOPLE) as crowd:

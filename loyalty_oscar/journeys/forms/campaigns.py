@@ -41,8 +41,8 @@ PUBLIC = (
         False,
         pgettext_lazy(
             "loyalty",
-            "A surprise: nobody knows of it before, the control group never gets one, and only members who allow letters"
-            " are told",
+            "A surprise: nobody knows of it before, the control group never gets one, and only members who allow"
+            " letters are told",
         ),
     ),
 )

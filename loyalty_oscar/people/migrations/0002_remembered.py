@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'consent',
                 'verbose_name_plural': 'consents',
-                'constraints': [models.UniqueConstraint(fields=('member', 'purpose', 'is_current'), name='loyalty_consent_current')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'purpose', 'is_current'), name='loyalty_consent_current'), models.CheckConstraint(condition=models.Q(('is_current', None), ('confirmed_at__isnull', False), ('withdrawn_at__isnull', False), _connector='OR'), name='loyalty_consent_answered')],
             },
         ),
         migrations.CreateModel(

@@ -1,20 +1,46 @@
-"""The nightly work of campaigns."""
+"""The work of campaigns: what is found each night is planned, and what is due is carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.journeys.operations import give_birthdays
+from loyalty_oscar.journeys.carrying import carry_out
+from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import JobRun
+from loyalty_oscar.program.operations import keep_place
 
 from ..upkeep import jobs
 from .reviews import look_again
 
+CAMPAIGNS = "campaigns"
 
-def _birthdays(at: datetime) -> Iterator[int]:
-    yield from give_birthdays(at=at)
+
+def _campaigns(at: datetime) -> Iterator[int]:
+    yield from _found(at)
+    yield from carry_out(at=at)
+
+
+def _found(at: datetime) -> Iterator[int]:
+    """
+    Plan what is found, once a day for each campaign; goes on where it stood, and takes new campaigns at once.
+
+    It plans and counts nothing yet: what is carried out is counted.
+    """
+    today = timezone.localtime(at).date().isoformat()
+    run = JobRun.objects.using(write_db()).filter(name=CAMPAIGNS).first()
+    place = (run and run.cursor) or {}
+    last = int(place["campaign"]) if place.get("day") == today else 0
+    for campaign_id, _planned in find(at=at, after=last):
+        if campaign_id != last and last:
+            keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
+        last = campaign_id
+        yield 0
+    keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
 
 
 def _reviews(at: datetime) -> Iterator[int]:
@@ -23,11 +49,10 @@ def _reviews(at: datetime) -> Iterator[int]:
 
 jobs.add(
     job=jobs.Job(
-        name="birthdays",
-        title=pgettext_lazy("loyalty", "Gives birthday presents"),
-        what="birthday gifts given",
-        run=_birthdays,
-        nightly=True,
+        name=CAMPAIGNS,
+        title=pgettext_lazy("loyalty", "Carries out campaigns"),
+        what="members whom campaigns brought something",
+        run=_campaigns,
     )
 )
 jobs.add(

@@ -1,6 +1,8 @@
 """Campaigns that bring points, and what members have, for the tests of points for campaigns."""
 
+from loyalty_oscar.journeys.carrying import carry_out
 from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.planning import find
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.testing.factories import CampaignFactory, MemberFactory
 from tests.storefront import TODAY, a_user
@@ -21,3 +23,9 @@ def has(member):
     """What a member has ready, and owes."""
     account = Account.objects.filter(member=member).first()
     return (account.available, account.debt) if account else (0, 0)
+
+
+def a_night(at):
+    """What the job does in a night: plans what it finds, and carries out what is due; returns how many came."""
+    list(find(at=at))
+    return sum(carry_out(at=at))

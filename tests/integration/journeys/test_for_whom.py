@@ -10,7 +10,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.models import Campaign, Occurrence
-from loyalty_oscar.journeys.operations import act, give_birthdays, use_word
+from loyalty_oscar.journeys.operations import act, use_word
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.people.models import ConfirmedAddress
 from loyalty_oscar.people.operations import save_birthday
@@ -27,7 +27,7 @@ from tests.once import a_program
 from tests.points import give, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back, text_of
 
-from .deeds import a_member, has
+from .deeds import a_member, a_night, has
 from .test_in_the_shop import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def bought(member, *, price="20.00", on=None):
 
 
 def gifts():
-    return sum(give_birthdays(at=BIRTHDAY))
+    return a_night(BIRTHDAY)
 
 
 class TestABirthday:
@@ -96,7 +96,7 @@ class TestABirthday:
         told(member, 3)
         assert gifts() == 1
         save_birthday(member=member, day=6, month=6, at=day(6, 1, 2027))
-        assert sum(give_birthdays(at=day(6, 6, 2027))) == 0
+        assert a_night(day(6, 6, 2027)) == 0
 
     @pytest.mark.parametrize("undone", ["Cancelled", "sent back", "not delivered", "unpaid"])
     def test_counts_with_an_order_that_was_paid_arrived_and_stands(self, member, unit, undone):
@@ -153,7 +153,7 @@ class TestABirthday:
         plain(unit, "birthday", code="small", points=20, params={"told_days": 0}, least_orders=0)
         told(member, 0)
         assert gifts() == 1
-        assert Occurrence.objects.get().points == 20
+        assert Occurrence.objects.get(state="done").points == 20
 
     def test_says_on_the_account_page_what_it_asks(self, unit, member):
         plain(unit, "birthday")
@@ -170,15 +170,15 @@ class TestOtherActions:
         assert act(user_id=member.user_id, **said) is not None
 
     def test_of_a_store_say_by_themselves_how_many_orders_they_ask_for(self, unit):
-        extend.occasions.register("anniversary")(extend.Occasion(least_orders=1))
+        extend.occasions.register("wedding")(extend.Occasion(least_orders=1))
         try:
-            plain(unit, "anniversary")
+            plain(unit, "wedding")
             member = a_member(unit)
-            assert extend.act(user=member.user, occasion="anniversary") == 0
+            assert extend.act(user=member.user, occasion="wedding") == 0
             bought(member)
-            assert extend.act(user=member.user, occasion="anniversary") == 50
+            assert extend.act(user=member.user, occasion="wedding") == 50
         finally:
-            extend.occasions.unregister("anniversary")
+            extend.occasions.unregister("wedding")
 
 
 class TestACodeWord:

@@ -476,8 +476,8 @@ class TestABirthday:
         text = text_of(self.tell(client, day="7", month="5"))
 
         assert "We keep the day and the month, nothing else." in text
-        list(run(only="birthdays", at=day(5, 7)))
-        list(run(only="birthdays", at=day(5, 7)))
+        list(run(only="campaigns", at=day(5, 7)))
+        list(run(only="campaigns", at=day(5, 7)))
         assert has(member) == (20, 0)
         assert "A gift for your birthday" in text_of(client.get(OVERVIEW))
 
@@ -753,7 +753,7 @@ class TestA26MarkupInWords:
         a_campaign(unit, "birthday", name="x\r\nBcc: all@example.com", points=20)
         member, _client = joined(unit)
         Birthday.objects.create(member=member, day=6, month=5, set_at=TODAY - timedelta(days=1))
-        list(run(only="birthdays"))
+        list(run(only="campaigns"))
         list(run(only="messages"))
 
         (letter,) = mail.outbox

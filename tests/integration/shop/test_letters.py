@@ -8,7 +8,6 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from oscar.core.loading import get_model
 
-from loyalty_oscar.journeys.operations import give_birthdays
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry
@@ -18,7 +17,7 @@ from loyalty_oscar.program.operations import join
 from loyalty_oscar.shop.notices import announce_ready, clear_inbox, deliver
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
-from tests.integration.journeys.deeds import a_campaign
+from tests.integration.journeys.deeds import a_campaign, a_night
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
 from tests.points import a_member_with, pay, points_club, use
@@ -279,7 +278,7 @@ class TestTheMailAboutAGift:
         user.save()
         member = join(program=unit.program, user_id=user.pk, at=day(1, 1))
         Birthday.objects.create(member=member, day=6, month=5, set_at=day(1, 2))
-        assert sum(give_birthdays(at=day(5, 6))) == 1
+        assert a_night(day(5, 6)) == 1
         assert leave(day(5, 6)) == ["Happy birthday, Boris: 100 paws for you"]
         for text in both(mail.outbox[0]):
             assert "That takes €1.00 off your next order." in text

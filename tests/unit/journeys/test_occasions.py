@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty_oscar.journeys.occasions import LATE_DAYS, birthdays_due, fold, in_time, source_of
+from loyalty_oscar.journeys.occasions import LATE_DAYS, days_between, fold, in_time, look_back, pairs_on, source_of
 from loyalty_oscar.kernel.errors import LoyaltyError
 
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Auckland", "UTC")
@@ -18,7 +18,12 @@ def local(zone, *moment):
 
 def days_of(*, at, zone):
     """The days whose birthdays are due, by their pairs."""
-    return {pair: kept for kept, pairs in birthdays_due(at=at, zone=zone) for pair in pairs}
+    return {pair: kept for kept in days_due(at=at, zone=zone) for pair in pairs_on(day=kept)}
+
+
+def days_due(*, at, zone):
+    """The days on which something may come late at a moment."""
+    return list(days_between(since=look_back(at=at, zone=zone), until=at, zone=zone))
 
 
 class Dates:
@@ -62,15 +67,15 @@ class TestABirthday:
 
     @pytest.mark.parametrize(("year", "pairs"), [(2027, {(28, 2), (29, 2)}), (2028, {(28, 2)})])
     def test_on_the_28th_of_february_brings_those_of_the_29th_along_where_there_is_none(self, year, pairs):
-        *_before, (kept, found) = birthdays_due(at=local("UTC", year, 2, 28, 9), zone="UTC")
+        *_before, kept = days_due(at=local("UTC", year, 2, 28, 9), zone="UTC")
 
         assert kept == date(year, 2, 28)
-        assert set(found) == pairs
+        assert set(pairs_on(day=kept)) == pairs
 
     def test_is_found_once_in_every_window(self):
         for offset in range(366 * 4):
             at = datetime(2024, 1, 1, 12, tzinfo=UTC) + timedelta(days=offset)
-            pairs = [pair for _kept, found in birthdays_due(at=at, zone="UTC") for pair in found]
+            pairs = [pair for kept in days_due(at=at, zone="UTC") for pair in pairs_on(day=kept)]
             assert len(pairs) == len(set(pairs)) >= LATE_DAYS
 
 

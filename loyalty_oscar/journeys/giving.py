@@ -1,0 +1,148 @@
+"""
+Giving what campaigns give and say, and taking it back: what everybody shares who does so.
+
+The account is locked first, then the budget; so a bonus asked for twenty times at once is given once, and a budget is
+kept to the point. What is to be said is written down in the same transaction, and leaves after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import pgettext_lazy
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
+from loyalty_oscar.program import operations as program_operations
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.events import Topic, announce, topics
+from loyalty_oscar.program.registries import fact_of, promise_of
+
+from .models import Campaign, Occurrence
+from .occasions import occasions
+from .queries import CONFIRMED, FINAL_ORDERS, meant_then
+
+#: The topic of the contract notice that something is somebody's, and that of what a merchant says.
+TOPIC, LETTER = "points-gift", "campaign"
+topics.register(TOPIC)(
+    Topic(
+        title=pgettext_lazy("loyalty", "A gift of a campaign"),
+        text="a campaign brought points: a review, a birthday, an occasion of the store's",
+        payload={
+            "occurrence": "key of the occurrence",
+            "because": "the [because code](because.md) and its parameters",
+        },
+    )
+)
+topics.register(LETTER)(
+    Topic(
+        title=pgettext_lazy("loyalty", "A letter of a campaign"),
+        text="a campaign has something to say to a member who may be written to",
+        payload={"occurrence": "key of the occurrence"},
+    )
+)
+State = Occurrence.State
+
+
+class NothingLeft(LoyaltyError):
+    """No campaign has points left to give."""
+
+
+def speaks_against(*, campaigns: Collection[Campaign], member_id: int, at: datetime) -> dict[int, str]:
+    """
+    Return of campaigns that are not for a member by now, by their keys, why: for another level or segment, without a
+    confirmed address (`not_for_them`), or with too few orders (`not_a_buyer`).
+    """
+    orders, is_confirmed, found = 0, False, {}
+    if any(campaign.orders_wanted for campaign in campaigns):
+        orders = fact_of(name=FINAL_ORDERS, member_id=member_id, at=at) or 0
+    if any(campaign.confirmed_only for campaign in campaigns):
+        is_confirmed = bool(fact_of(name=CONFIRMED, member_id=member_id, at=at))
+    for campaign in campaigns:
+        is_meant = bool(meant_then(row=campaign, asked={(member_id, at)}))
+        if not is_meant or (campaign.confirmed_only and not is_confirmed):
+            found[campaign.pk] = "not_for_them"
+        elif campaign.orders_wanted > orders:
+            found[campaign.pk] = "not_a_buyer"
+    return found
+
+
+def take_from_budget(*, campaigns: Sequence[Campaign], points: int | None = None) -> Campaign:
+    """Count points of the first campaign that has them left as given; raises `NothingLeft`."""
+    for campaign in campaigns:
+        wanted = campaign.points if points is None else points
+        has_times = Q(most=None) | Q(most__gt=F("given"))
+        has_points = Q(budget=None) | Q(budget__gte=F("spent") + wanted)
+        found = Campaign.objects.using(write_db()).filter(has_times, has_points, pk=campaign.pk)
+        if found.update(given=F("given") + 1, spent=F("spent") + wanted):
+            return campaign
+    raise NothingLeft("the budget is used up")
+
+
+def _promise(occurrence: Occurrence) -> Promise:
+    """Return what it brings: as many points as were promised, or the reward of its campaign; nothing it only says."""
+    return Promise(points=occurrence.points) if occurrence.points else promise_of(row=occurrence.campaign)
+
+
+def _key(occurrence: Occurrence) -> str:
+    return f"campaign:{occurrence.campaign_id}:{occurrence.source}"
+
+
+def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
+    """
+    Give what an occurrence brings, and write down what is to be said of it: the merchant's letter where there is a
+    text, and of points that were promised the contract notice. Of a reward its own mail tells.
+    """
+    promise, campaign, member_id = _promise(occurrence), occurrence.campaign, occurrence.member_id
+    if promise:
+        program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
+    told: dict[str, Any] = {"key": f"{_key(occurrence)}:{member_id}", "member_id": member_id, "at": at}
+    says = campaign.texts.using(write_db()).exists()
+    if says:
+        announce(topic=LETTER, payload={"occurrence": occurrence.pk}, **told)
+    by_mail = campaign.occasion in occasions and occasions.get(campaign.occasion).by_mail
+    if promise.points and by_mail and (campaign.is_public or not says):
+        announce(topic=TOPIC, payload={"occurrence": occurrence.pk, "because": because.to_json()}, **told)
+
+
+def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
+    """Take back what an occurrence brought; writes nothing of its own, so it can be foreseen."""
+    if promise := _promise(occurrence):
+        told: dict[str, Any] = {"member_id": occurrence.member_id, "key": _key(occurrence)}
+        program_operations.take_back(promise=promise, because=because, at=at, **told)
+
+
+def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> None:
+    """Undo what campaigns planned or brought a member for a source."""
+    rows = Occurrence.objects.using(write_db()).filter(member_id=member_id, source=source)
+    open_ones = rows.filter(state__in=(State.PLANNED, State.DONE)).order_by("pk")
+    for pk in open_ones.values_list("pk", flat=True):
+        undo(occurrence_id=pk, because=because, at=at)
+
+
+@outermost_retried
+def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
+    """
+    Take back what an occurrence brought, or have one that is planned not come; returns how many points it had brought.
+    """
+    db = write_db()
+    with transaction.atomic(using=db):
+        found = Occurrence.objects.using(db).select_related("campaign__reward", "member__program__unit")
+        occurrence = found.get(pk=occurrence_id)
+        lock(account_id=open_account(member=occurrence.member, unit=occurrence.member.program.unit).pk)
+        told = {"is_open": False, "at": at, "because": because.to_json()}
+        one = Occurrence.objects.using(db).filter(pk=occurrence_id)
+        if one.filter(state=State.PLANNED).update(state=State.SKIPPED, **told):
+            return 0
+        if not one.filter(state=State.DONE).update(state=State.BACK, **told):
+            return 0
+        revoke(occurrence=occurrence, because=because, at=at)
+        counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
+        counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
+    return occurrence.points

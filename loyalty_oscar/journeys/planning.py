@@ -1,0 +1,171 @@
+"""
+Planning what campaigns bring: as an occasion is told, in its transaction, and for those that are found, each night.
+
+What is planned waits for the moment when it is due; `carrying` does it then. Planned again it stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.sources import number_of
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import State as ProgramState
+from loyalty_oscar.program.rows import write_rows
+
+from .models import Campaign, Occurrence
+from .occasions import LATE_DAYS, WARRANTY, due_after, in_time, look_back, moment_of, occasions, source_of
+from .queries import campaigns_about
+
+BATCH = 500
+State = Occurrence.State
+#: What was not done for one of these reasons is tried again as long as its occasion is found.
+MAY_CHANGE = ("not_for_them", "not_a_buyer", "told_too_late", "budget_spent", "no_consent")
+#: What was withdrawn for one of these reasons comes again when it is told again.
+WITHDRAWN = ("campaign_withdrawn", "goal_missed", "order_gone")
+
+
+def coming(
+    *,
+    campaign: Campaign,
+    member_id: int,
+    source: str,
+    happened_at: datetime,
+    at: datetime,
+    about: Mapping[str, Any] | None = None,
+    order_id: int | None = None,
+    mark: str | None = None,
+) -> Occurrence | None:
+    """Return what a campaign plans for a member (unsaved); None where it would come far too late."""
+    due_at = due_after(at=happened_at, days=campaign.delay_days, zone=campaign.program.time_zone)
+    if due_at < at - timedelta(days=LATE_DAYS):
+        return None
+    because = Because(occasions.get(campaign.occasion).because, **{"name": campaign.name, **(about or {})})
+    return Occurrence(
+        program_id=campaign.program_id,
+        campaign=campaign,
+        member_id=member_id,
+        source=source,
+        order_id=order_id,
+        state=State.PLANNED,
+        is_open=True,
+        due_at=due_at,
+        at=at,
+        because=because.to_json(),
+        points=campaign.points,
+        mark=mark,
+    )
+
+
+def plan(*, rows: Iterable[Occurrence | None]) -> None:
+    """Write down what is planned; what is there already stays as it is. One query, and none for nothing."""
+    write_rows(rows=[row for row in rows if row], skip=True)
+
+
+def tell(
+    *,
+    program_id: int,
+    member_id: int,
+    occasion: str,
+    detail: str = "",
+    happened_at: datetime,
+    at: datetime,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """
+    Plan what the campaigns of an occasion bring a member, in the caller's transaction; what was withdrawn comes again.
+
+    Nothing is asked where there is no such campaign.
+    """
+    told = campaigns_about(program_id=program_id, occasion=occasion)
+    campaigns = [campaign for campaign in told if in_time(dated=campaign, at=happened_at)]
+    if not campaigns:
+        return
+    source = source_of(occasion=occasion, detail=detail)
+    what: dict[str, Any] = {"member_id": member_id, "source": source, "happened_at": happened_at, "about": about}
+    again(campaigns=campaigns, member_id=member_id, source=source, at=at)
+    plan(rows=[coming(campaign=campaign, at=at, **what) for campaign in campaigns])
+
+
+def again(*, campaigns: Iterable[Campaign], member_id: int, source: str, at: datetime) -> None:
+    """Plan anew what was withdrawn, and now is told again; what staff took back for good stays so. One query."""
+    rows = Occurrence.objects.using(write_db()).filter(campaign__in=list(campaigns), member_id=member_id, source=source)
+    rows = rows.filter(state__in=(State.SKIPPED, State.BACK), barred_by="", because__c__in=WITHDRAWN)
+    for row in rows.select_related("campaign"):
+        stand_again(occurrence=row, at=at)
+
+
+def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
+    """Plan anew what was withdrawn: it comes when it was due, or now."""
+    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name).to_json()
+    now = {"state": State.PLANNED, "is_open": True, "at": at, "because": because}
+    rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk)
+    rows.update(due_at=max(occurrence.due_at or at, at), **now)
+
+
+def find(*, at: datetime, after: int = 0) -> Iterator[tuple[int, int]]:
+    """
+    Plan what is found for the campaigns in force whose keys come after one, in order; yields the key of each campaign
+    with how many it planned.
+    """
+    found = [code for code, occasion in occasions.items() if occasion.due]
+    rows = Campaign.objects.using(write_db()).filter(occasion__in=found, is_on=True, pk__gt=after)
+    rows = rows.filter(program__state__in=(ProgramState.LIVE, ProgramState.CLOSING))
+    for campaign in rows.select_related("program", "reward", "segment").order_by("pk"):
+        for planned in _found(campaign, at):
+            yield campaign.pk, planned
+
+
+def _found(campaign: Campaign, at: datetime) -> Iterator[int]:
+    program, due = campaign.program, occasions.get(campaign.occasion).due
+    zone = program.time_zone
+    if due is None:
+        return
+    since = look_back(at=at, zone=zone)
+    comes = (
+        one
+        for one in due(program=program, campaign=campaign, since=since, until=at)
+        if in_time(dated=campaign, at=moment_of(due_at=one[2], at=at, zone=zone))
+    )
+    while part := list(islice(comes, BATCH)):
+        rows = [
+            coming(
+                campaign=campaign,
+                member_id=member_id,
+                source=source,
+                happened_at=moment,
+                order_id=number_of(name=source.rpartition(":")[0], kind=WARRANTY),
+                at=at,
+            )
+            for member_id, source, moment in part
+        ]
+        with transaction.atomic(using=write_db()):
+            yield _planned([row for row in rows if row], at)
+
+
+def _planned(rows: list[Occurrence], at: datetime) -> int:
+    """Plan these of one campaign, and those anew that were not done for a reason that may have changed."""
+    if not rows:
+        return 0
+    found = Occurrence.objects.using(write_db()).filter(campaign=rows[0].campaign)
+    found = found.filter(member_id__in={row.member_id for row in rows}, source__in={row.source for row in rows})
+    known = {(row.member_id, row.source): row for row in found}
+    new = [row for row in rows if (row.member_id, row.source) not in known]
+    plan(rows=new)
+    retried = [
+        (known[key].pk, row) for row in rows if (key := (row.member_id, row.source)) in known and _may_come(known[key])
+    ]
+    for pk, row in retried:
+        now = {"state": State.PLANNED, "is_open": True, "at": at, "due_at": row.due_at, "because": row.because}
+        Occurrence.objects.using(write_db()).filter(pk=pk, state=State.SKIPPED).update(**now)
+    return len(new) + len(retried)
+
+
+def _may_come(row: Occurrence) -> bool:
+    return row.state == State.SKIPPED and not row.barred_by and row.because.get("c") in MAY_CHANGE
