@@ -15,6 +15,7 @@ from loyalty_oscar.program.registries import promise_of
 from .goal_words import asked
 from .models import Campaign, CampaignText, Goal
 from .occasion_names import occasion_of
+from .questions import questions
 
 
 def campaign_sentences(*, campaign: Campaign, unit: Unit, texts: Sequence[CampaignText]) -> list[str]:
@@ -31,8 +32,7 @@ def campaign_sentences(*, campaign: Campaign, unit: Unit, texts: Sequence[Campai
     found = [f"{whole}; {_given(campaign, unit)}." if gives else f"{whole}."]
     if gives:
         found.append(_promised(campaign))
-    found.append(_says(campaign, texts))
-    return found
+    return [*found, *_says(campaign, texts)]
 
 
 def _when(campaign: Campaign) -> Iterator[str]:
@@ -105,13 +105,17 @@ def _promised(campaign: Campaign) -> str:
     return text % {"percent": money.number(campaign.program.holdout_percent)}
 
 
-def _says(campaign: Campaign, texts: Sequence[CampaignText]) -> str:
+def _says(campaign: Campaign, texts: Sequence[CampaignText]) -> Iterator[str]:
     if not texts:
-        return pgettext("loyalty", "It says nothing of its own.")
+        yield pgettext("loyalty", "It says nothing of its own.")
+        return
     named = ", ".join(language_name(text.language) for text in texts)
+    yield pgettext("loyalty", "It writes in %(languages)s.") % {"languages": named}
+    asked = campaign.params.get("question")
+    if asked in questions:
+        yield pgettext("loyalty", "It asks: “%(question)s”") % {"question": questions.get(asked).text}
     if campaign.params.get("related"):
-        return pgettext("loyalty", "It writes in %(languages)s, and shows what goes with it.") % {"languages": named}
-    return pgettext("loyalty", "It writes in %(languages)s.") % {"languages": named}
+        yield pgettext("loyalty", "It shows what goes with what was bought.")
 
 
 def goal_sentence(*, goal: Goal, names: list[str], unit: Unit) -> str:

@@ -15,6 +15,7 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet
 
 from ..occasions import DAY, OF_ORDERS, TOLD_DAYS, WARRANTY, occasions
+from ..questions import questions
 
 #: More members than that no month surprises, and no warranty lasts longer (months).
 MOST_MEMBERS, LONGEST_WARRANTY = 100_000, 240
@@ -65,6 +66,20 @@ def _related() -> forms.Field:
     )
 
 
+def question_choices() -> list[tuple[str, Any]]:
+    """Return what a letter may ask, each question as staff call it; none is asked beforehand."""
+    return [("", pgettext("loyalty", "nothing")), *((code, question.title) for code, question in questions.items())]
+
+
+def _question() -> forms.Field:
+    return forms.ChoiceField(
+        label=pgettext_lazy("loyalty", "Its letter asks"),
+        help_text=pgettext_lazy("loyalty", "Below the text, with a button for each answer; members need not sign in."),
+        choices=question_choices,
+        required=False,
+    )
+
+
 FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "told_days": _told_days,
     "day": lambda: _whole(pgettext_lazy("loyalty", "Day"), least=1, most=31),
@@ -74,6 +89,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
         pgettext_lazy("loyalty", "So many months after the order"), least=1, most=LONGEST_WARRANTY
     ),
     "sets": _sets,
+    "question": _question,
     "related": _related,
 }
 
@@ -85,7 +101,7 @@ def params_of(*, occasion: str) -> tuple[str, ...]:
 
 def letter_params(*, occasion: str) -> tuple[str, ...]:
     """Return the names of what a campaign says of its letter beside the texts."""
-    return ("related",) if occasion in WITH_RELATED else ()
+    return ("question", "related") if occasion in WITH_RELATED else ("question",)
 
 
 def param_fields(*, occasion: str) -> dict[str, forms.Field]:

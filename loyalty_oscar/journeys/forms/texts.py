@@ -85,9 +85,14 @@ class CampaignTexts(Rows):
     def clean(self) -> None:
         super().clean()
         # Of a campaign whose own form is refused nobody knows what it gives.
-        if any(self.errors) or not getattr(self.instance, "is_sound", True) or promise_of(row=self.instance):
+        if any(self.errors) or not getattr(self.instance, "is_sound", True):
             return
         kept = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        if not kept and self.instance.params.get("question"):
+            text = pgettext("loyalty", "It asks something, and a question stands in a letter. Write a text.")
+            raise forms.ValidationError(text)
+        if promise_of(row=self.instance):
+            return
         if not kept:
             text = pgettext("loyalty", "It gives nothing and says nothing. Choose a gift above, or write a text.")
             raise forms.ValidationError(text)

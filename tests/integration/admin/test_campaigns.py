@@ -148,7 +148,11 @@ class TestACampaignInTheAdmin:
     def test_has_the_fields_of_its_occasion_alone(self, root, unit, occasion):
         page = root.get(add({"occasion": occasion}))
         asked = [name for name in FIELDS if name in page.context["adminform"].form.fields]
-        assert {*asked} == {*occasions.get(occasion).params, *(["related"] if occasion in WITH_RELATED else [])}
+        assert {*asked} == {
+            *occasions.get(occasion).params,
+            "question",
+            *(["related"] if occasion in WITH_RELATED else []),
+        }
 
     @pytest.mark.parametrize("occasion", ["review", "surprise", "late"])
     def test_is_promised_or_a_surprise_as_its_occasion_suggests(self, root, unit, occasion):
