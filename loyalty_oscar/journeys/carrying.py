@@ -84,7 +84,7 @@ def _carry_out(*, occurrence_id: int, account_id: int | None, at: datetime) -> b
             try:
                 take_from_budget(campaigns=[occurrence.campaign], points=occurrence.points)
             except NothingLeft:
-                code = "budget_spent"
+                code = "nothing_left"
         occurrence.state = {"": State.DONE, "held_back": State.HELD}.get(code, State.SKIPPED)
         occurrence.is_open, occurrence.at = False, at
         occurrence.because = (Because(code) if code else because).to_json()

@@ -26,7 +26,7 @@ from .queries import campaigns_about
 BATCH = 500
 State = Occurrence.State
 #: What was not done for one of these reasons is tried again as long as its occasion is found.
-MAY_CHANGE = ("not_for_them", "not_a_buyer", "told_too_late", "budget_spent", "no_consent")
+MAY_CHANGE = ("not_for_them", "not_a_buyer", "told_too_late", "nothing_left", "no_consent")
 #: What was withdrawn for one of these reasons comes again when it is told again.
 WITHDRAWN = ("campaign_withdrawn", "goal_missed", "order_gone")
 

@@ -11,22 +11,28 @@ from .models import Campaign, CampaignText
 
 #: What a text may hold in braces.
 PLACEHOLDERS = ("first_name", "shop", "program", "gift", "product", "link")
-BRACES = re.compile(r"\{([^{}]*)\}")
+BRACES = re.compile(r"( ?)\{([^{}]*)\}")
 
 
 def unknown(text: str) -> list[str]:
     """Return what stands in braces in a text and is no placeholder, as it is written, each once."""
-    found = (match[0] for match in BRACES.finditer(text) if match[1] not in PLACEHOLDERS)
+    found = (match[0].lstrip(" ") for match in BRACES.finditer(text) if match[2] not in PLACEHOLDERS)
     return list(dict.fromkeys(found))
 
 
 def fill(*, text: str, values: Mapping[str, str]) -> str:
     """
-    Return a text with what its placeholders stand for, in one pass: what a value holds in braces stays as it is.
+    Return a text with what its placeholders stand for, in one pass: what a value holds in braces stays as it is. One
+    that stands for nothing takes the space before it along.
 
     Nothing is escaped. For a page both the text and the values are escaped beforehand.
     """
-    return BRACES.sub(lambda match: values.get(match[1], match[0]), text)
+
+    def filled(match: re.Match[str]) -> str:
+        value = values.get(match[2])
+        return match[0] if value is None else f"{match[1]}{value}" if value else ""
+
+    return BRACES.sub(filled, text)
 
 
 def text_of(*, campaign: Campaign, language: str) -> CampaignText | None:

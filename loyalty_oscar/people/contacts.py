@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -22,6 +23,23 @@ def leave_to_write(*, member_id: int, letter_days: int, at: datetime) -> bool:
     write_rows(rows=[Contact(member_id=member_id)], skip=True)
     rested = Q(told_at=None) | Q(told_at__lte=at - timedelta(days=letter_days))
     return bool(Contact.objects.using(write_db()).filter(rested, member_id=member_id).update(told_at=at))
+
+
+def may_write_from(*, member_id: int, letter_days: int) -> datetime | None:
+    """Return from when on the next letter may go to a member; None where none ever went."""
+    told = Contact.objects.using(write_db()).filter(member_id=member_id).values_list("told_at", flat=True).first()
+    return told and told + timedelta(days=letter_days)
+
+
+def note_bounce(*, member_ids: Collection[int], mark: str) -> None:
+    """Note that mail to an address of these members came back; of the address stays the keyed hash (`mark`)."""
+    write_rows(rows=[Contact(member_id=member_id) for member_id in sorted(member_ids)], skip=True)
+    Contact.objects.using(write_db()).filter(member_id__in=list(member_ids)).update(bounced=mark)
+
+
+def has_bounced(*, member_id: int, mark: str) -> bool:
+    """Return whether mail to this very address of a member came back."""
+    return Contact.objects.using(write_db()).filter(member_id=member_id, bounced=mark).exists()
 
 
 def forget_contact(*, member: Member) -> None:

@@ -176,11 +176,15 @@ class Consent(models.Model):
 
 
 class Contact(models.Model):
-    """When a member was last written a letter to (`told_at`, None = never), so that letters keep their distance."""
+    """
+    When a member was last written a letter to (`told_at`, None = never), so that letters keep their distance; and the
+    keyed hash of the address that mail came back from (`bounced`), which gets no letters until it is changed.
+    """
 
     member = models.OneToOneField(Member, models.CASCADE, related_name="contact")
     told_at = models.DateTimeField(null=True)
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=12, blank=True, default="")
+    bounced = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "contact")

@@ -169,7 +169,7 @@ class LoyaltySettings:
     SWEEP_BATCH: int = doc("Orders that the sweep looks at in one transaction.", 500)
     DAYTIME: tuple[int, ...] = doc(
         "From which hour to which, by the program's clock, mails leave that answer nothing a member has just done.",
-        (8, 20),
+        (8, 21),
     )
     UNTOLD_TOPICS: tuple[str, ...] = doc(
         "Topics of events that members are not told of, neither by mail nor in the inbox. Those that announce a date"

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('told_at', models.DateTimeField(null=True)),
                 ('language', models.CharField(blank=True, default='', max_length=12, verbose_name='language')),
+                ('bounced', models.CharField(blank=True, default='', max_length=64)),
                 ('member', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='contact', to='loyalty_program.member')),
             ],
             options={

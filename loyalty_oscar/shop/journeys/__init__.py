@@ -14,8 +14,10 @@ from . import (  # noqa: F401 - each registers its pieces
     letters,
     lifecycle,
     listeners,
+    mail,
     prompts,
     reviews,
     staff,
     storefront,
+    warranties,
 )

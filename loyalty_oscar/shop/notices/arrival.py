@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
+from django.utils.crypto import salted_hmac
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.mailbox import plain_email
+from loyalty_oscar.people.contacts import has_bounced, note_bounce
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Notice
 
@@ -18,6 +21,8 @@ QUIET_TIME = timedelta(hours=48)
 BOUNCE_DAYS = timedelta(days=7)
 #: So many old rows of the inbox are looked at in one step.
 OLD_AT_ONCE = 500
+#: Of an address that mail came back from stays a hash under this name.
+SALT = "loyalty_oscar.shop.notices.bounced"
 
 
 def seen(*, member: Member, at: datetime) -> None:
@@ -32,13 +37,27 @@ def report_bounce(*, email: str, at: datetime) -> int:
     Tell that mail to an address came back; returns how many notices that concerns.
 
     For the shop's own bounce handling (a webhook of its mail service, a job that reads the return mailbox).
-    Mails sent to this address in the 7 days before `at` count as not delivered.
+    Mails sent to this address in the 7 days before `at` count as not delivered, and letters of campaigns go there no
+    more.
     """
     field = get_user_model().get_email_field_name()
+    whose = Member.objects.using(write_db()).filter(**{f"user__{field}__iexact": email.strip()})
+    note_bounce(member_ids=list(whose.values_list("pk", flat=True)), mark=_mark(email))
     sent = Notice.objects.using(write_db()).filter(sent_at__gt=at - BOUNCE_DAYS, sent_at__lte=at, bounced_at=None)
     sent = sent.exclude(about="")
     ids = list(sent.filter(**{f"member__user__{field}__iexact": email.strip()}).values_list("pk", flat=True))
     return Notice.objects.using(write_db()).filter(pk__in=ids).update(bounced_at=at)
+
+
+def is_reached(*, member: Member) -> bool:
+    """Return whether a member has an address from which nothing came back. One query, and none without an address."""
+    email = getattr(member.user, "email", "")
+    return bool(email) and not has_bounced(member_id=member.pk, mark=_mark(email))
+
+
+def _mark(email: str) -> str:
+    """Return the keyed hash of an address."""
+    return salted_hmac(SALT, plain_email(email=email), algorithm="sha256").hexdigest()
 
 
 def told(*, topic: str, abouts: Iterable[str], at: datetime) -> set[str]:

@@ -22,7 +22,7 @@ from loyalty_oscar.program import delivery
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Consumer, NotYet, consumers
-from loyalty_oscar.program.models import Event, Notice
+from loyalty_oscar.program.models import Event, Member, Notice
 from loyalty_oscar.program.rows import write_rows
 
 from .arrival import replace_in_inbox
@@ -89,22 +89,29 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
         return "no address"
     if is_optional(topic=event.topic) and event.topic in unwanted_mails(member_id=event.member_id):
         return "not wanted"
-    dispatcher_class = get_class("communication.utils", "Dispatcher")
-    site = site_of(member=event.member)
-    message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
-    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated", **letter.headers}
-    stamping = Stamping(connection=get_connection(), headers=headers)
-    dispatcher = dispatcher_class(mail_connection=stamping)
     notices = _notices(event).exclude(about="")
     notices.filter(sent_at=None).update(sent_at=at)
+    # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
+    if dispatch(topic=event.topic, key=event.key, member=event.member, letter=letter):
+        notices.update(accepted_at=at)
+    return ""
+
+
+def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
+    """
+    Mail a letter about the event of a topic and key to a member; returns whether a mail server said that it took it.
+    Raises `NotSent` where it did not.
+    """
+    user, site = member.user, site_of(member=member)
+    message_id = f"<{topic}.{key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
+    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated", **letter.headers}
+    stamping = Stamping(connection=get_connection(), headers=headers)
+    dispatcher = get_class("communication.utils", "Dispatcher")(mail_connection=stamping)
     context = {"user": user, "request": SiteRequest(site=site), **letter.context}
     dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
-    # A dispatcher of the shop's own that mails in another way cannot say whether a server took it.
-    if stamping.taken:
-        notices.update(accepted_at=at)
-    return ""
+    return bool(stamping.taken)
 
 
 def _put_in_inbox(event: Event, letter: Letter, at: datetime) -> str:

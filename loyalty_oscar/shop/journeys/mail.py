@@ -1,0 +1,53 @@
+"""The channel that every shop has: letters of campaigns by mail, through a communication template of Oscar's."""
+
+from __future__ import annotations
+
+from django.utils.html import escape, format_html, linebreaks
+from django.utils.safestring import SafeString, mark_safe
+
+from loyalty_oscar.journeys.giving import LETTER
+from loyalty_oscar.program.models import Member
+
+from ..notices.arrival import is_reached
+from ..notices.delivery import dispatch
+from ..notices.letters import Letter, frame, site_of
+from ..notices.stopping import stop_headers
+from .channels import channels
+from .messages import Message
+
+CODE = "LOYALTY_CAMPAIGN"
+
+
+class ByMail:
+    """Mails letters to the address of the member's account, unless mail to it came back."""
+
+    def reaches(self, *, member: Member) -> bool:
+        """Return whether there is such an address."""
+        return is_reached(member=member)
+
+    def send(self, *, message: Message) -> None:
+        """Mail it, with the headers by which mail programs stop letters at one press."""
+        dispatch(topic=LETTER, key=message.key, member=message.member, letter=letter_of(message=message))
+
+
+def letter_of(*, message: Message) -> Letter:
+    """Return a message as a mail; markup in its words, whoever typed them, is words."""
+    site, member = site_of(member=message.member), message.member
+    context = {
+        **frame(user=member.user, site=site, program=member.program),
+        "subject": message.subject,
+        "text": message.text,
+        "html": _html(message),
+        "link": message.link,
+        "stop_link": message.stop_link,
+        "answers": message.answers,
+    }
+    return Letter(code=CODE, context=context, headers=stop_headers(member=member, site=site))
+
+
+def _html(message: Message) -> SafeString:
+    link = format_html('<a href="{0}">{0}</a>', message.link)
+    return mark_safe(linebreaks(escape(message.text)).replace(escape(message.link), link))
+
+
+channels.register("mail")(ByMail())

@@ -1,0 +1,138 @@
+"""What a campaign says to a member: its text in the member's language, filled with what is so when it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.urls import reverse
+from oscar.core.loading import get_model
+
+from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.journeys.questions import questions
+from loyalty_oscar.journeys.texts import fill, text_of
+from loyalty_oscar.program import words
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.registries import promise_of
+
+from ..notices.letters import absolute, first_name, site_of, through_login
+from ..notices.stopping import stop_link
+from ..orders.facts import gather_orders
+from .answers import answer_link
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """
+    What a campaign says to a member, in the language that the member reads, without markup: `link` leads to the page
+    that it speaks of, `stop_link` is where letters are stopped without login. `key` comes once for each message.
+    `answers` are those to its question, where it asks one: the words and the address of each.
+    """
+
+    key: str
+    member: Member
+    subject: str
+    text: str
+    link: str
+    stop_link: str
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+def message_about(*, occurrence: Occurrence, key: str, language: str, at: datetime) -> Message | None:
+    """Return what is said of an occurrence; None where its campaign has no text any more."""
+    return message_of(
+        campaign=occurrence.campaign,
+        member=occurrence.member,
+        key=key,
+        source=occurrence.source,
+        order_id=occurrence.order_id,
+        points=occurrence.points,
+        product=occurrence.because.get("p", {}).get("product", ""),
+        language=language,
+        at=at,
+    )
+
+
+def message_of(
+    *,
+    campaign: Campaign,
+    member: Member,
+    key: str,
+    source: str,
+    order_id: int | None,
+    points: int,
+    product: str = "",
+    language: str,
+    at: datetime,
+) -> Message | None:
+    """
+    Return what a campaign says to a member about something (`source`), of an order where it is about one; None where it
+    has no text. `product` is what it speaks of where that is known; else the first thing kept of the order.
+    """
+    text = text_of(campaign=campaign, language=language)
+    if text is None:
+        return None
+    site = site_of(member=member)
+    link = _link(campaign, order_id, site)
+    values = {
+        "first_name": first_name(user=member.user),
+        "shop": settings.OSCAR_SHOP_NAME,
+        "program": campaign.program.name,
+        "gift": _gift(campaign, points),
+        "product": product or _product(campaign, order_id, at),
+        "link": link,
+    }
+    return Message(
+        key=key,
+        member=member,
+        subject=" ".join(fill(text=text.subject, values=values).split()),
+        text=fill(text=text.body, values=values),
+        link=link,
+        stop_link=stop_link(member=member, site=site),
+        answers=_answers(campaign.params, member, source, order_id, site),
+    )
+
+
+def _link(campaign: Campaign, order_id: int | None, site: Site) -> str:
+    """Return where a letter leads: to its order, to what it gives, else into the shop."""
+    orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id)
+    number = orders.values_list("number", flat=True).first() if order_id else None
+    if number:
+        return through_login(site=site, path=reverse("customer:order", kwargs={"order_number": number}))
+    if promise_of(row=campaign):
+        return through_login(site=site, path=reverse("loyalty:overview"))
+    return absolute(site=site, path=reverse("catalogue:index"))
+
+
+def _gift(campaign: Campaign, points: int) -> str:
+    unit = campaign.program.unit_or_none
+    if unit is None or not (points or promise_of(row=campaign)):
+        return ""
+    return words.points(unit=unit, points=points) if points else words.promised(unit=unit, row=campaign)
+
+
+def _product(campaign: Campaign, order_id: int | None, at: datetime) -> str:
+    """Return what the first thing of an order is called that was kept, of the campaign's sets where it names any."""
+    codes = frozenset(campaign.params.get("sets", ()))
+    for order in gather_orders(order_ids=[order_id], set_codes=codes, at=at) if order_id else ():
+        for line in order.purchase.lines:
+            if line.gone < line.quantity and (not codes or line.sets & codes):
+                return line.title
+    return ""
+
+
+def _answers(
+    params: Mapping[str, Any], member: Member, source: str, order_id: int | None, site: Site
+) -> tuple[tuple[str, str], ...]:
+    """Return the answers to the question that a campaign asks, each with the address at which it is filled in."""
+    code = params.get("question", "")
+    if code not in questions:
+        return ()
+    about: dict[str, Any] = {"member": member, "question": code, "source": source, "order_id": order_id, "site": site}
+    choices = questions.get(code).choices.items()
+    return tuple((str(choice.text), answer_link(choice=key, **about)) for key, choice in choices)
