@@ -58,7 +58,7 @@ questions.register(HAPPY)(
 )
 REASONS = {
     "price": Choice(text=pgettext_lazy("loyalty", "The prices")),
-    "choice": Choice(text=pgettext_lazy("loyalty", "I didn’t find what I was looking for")),
+    "choice": Choice(text=pgettext_lazy("loyalty", "I missed something in your range")),
     "delivery": Choice(text=pgettext_lazy("loyalty", "The delivery")),
     "no-need": Choice(text=pgettext_lazy("loyalty", "I don’t need it any more")),
     "other": Choice(text=pgettext_lazy("loyalty", "Something else")),

@@ -113,13 +113,15 @@ def with_names(rows: Any) -> Any:
 
 @contributions.register("front:program", "cases", order=25)
 def waiting(*, subject: Unit, request: Any) -> Piece | None:
-    """Return how many cases wait for somebody to decide."""
+    """Return how many cases wait for somebody to decide, and the way to them where there ever was one. Two queries."""
     if not may_see(request.user):
         return None
-    count = Case.objects.filter(program_id=subject.program_id, state=Case.State.OPEN).count()
-    if not count:
+    found = Case.objects.filter(program_id=subject.program_id)
+    count = found.filter(state=Case.State.OPEN).count()
+    if not count and not found.exists():
         return None
     text = npgettext("loyalty", "%(count)s case waits for you.", "%(count)s cases wait for you.", count)
+    text = text if count else pgettext("loyalty", "No case waits for you.")
     told = {"text": text % {"count": money.number(count)}, "label": pgettext("loyalty", "Have a look")}
     return "loyalty/front/waiting.html", {**told, "url": url_of("loyalty:dashboard-cases")}
 

@@ -56,7 +56,10 @@ class CaseForm(forms.Form):
         label=pgettext_lazy("loyalty", "How much"), required=False, min_value=0, max_value=MOST_POINTS
     )
     reward = forms.ModelChoiceField(
-        Reward.objects.none(), label=pgettext_lazy("loyalty", "or a reward"), required=False
+        Reward.objects.none(),
+        label=pgettext_lazy("loyalty", "Reward"),
+        required=False,
+        help_text=pgettext_lazy("loyalty", "In place of the number above."),
     )
     is_meant = meant_field()
     reason = forms.CharField(
