@@ -13,6 +13,7 @@ protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number:
 
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
 from loyalty_oscar.journeys.cases import CaseKind, case_kinds
+from loyalty_oscar.journeys.channels import Channel, Message, channels
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.questions import Choice, Question, questions
 from loyalty_oscar.kernel.because import Because
@@ -130,6 +131,7 @@ __all__ = [
     "BasketLevels",
     "Because",
     "CaseKind",
+    "Channel",
     "CheckoutGuard",
     "Choice",
     "Closing",
@@ -157,6 +159,7 @@ __all__ = [
     "MemberColumn",
     "MemberFinder",
     "MergePart",
+    "Message",
     "MomentNote",
     "NotYet",
     "Occasion",
@@ -207,6 +210,7 @@ __all__ = [
     "brief_reason_words",
     "brought",
     "case_kinds",
+    "channels",
     "checkout_guards",
     "closings",
     "conditions",

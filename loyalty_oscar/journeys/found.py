@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.people.consents import allowed
@@ -90,8 +90,11 @@ def _bounds(day: date, zone: str) -> tuple[datetime, datetime]:
 def late_ones(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:
     """Yield who missed the next order by their own rhythm: once for each last order."""
     rows = BuyerStats.objects.using(write_db()).filter(late_at__gte=since, late_at__lte=until)
-    rows = rows.filter(**of_program(program, "member__")).annotate(last_order=_last_order("member_id"))
-    rows = rows.filter(last_order__isnull=False).order_by("pk")
+    last = _last_orders(OuterRef("member_id"))
+    rows = rows.filter(**of_program(program, "member__")).annotate(last_order=Subquery(last.values("order_id")[:1]))
+    # Who ordered since the statistics were counted is not late.
+    rows = rows.annotate(ordered_at=Subquery(last.values("placed_at")[:1])).filter(ordered_at__lt=F("late_at"))
+    rows = rows.order_by("pk")
     for member_id, order_id, late_at in rows.values_list("member_id", "last_order", "late_at").iterator():
         yield member_id, f"{LATE}:{order_id}", late_at
 
@@ -105,10 +108,6 @@ def late_stands(*, occurrence: Occurrence, at: datetime) -> str:
 def _last_orders(member_id: Any) -> QuerySet[Receipt]:
     """Return the orders of a member that were not all given back, the last first."""
     return Receipt.objects.using(write_db()).filter(member_id=member_id, is_gone=False).order_by("-placed_at", "-pk")
-
-
-def _last_order(name: str) -> Subquery:
-    return Subquery(_last_orders(OuterRef(name)).values("order_id")[:1])
 
 
 def on_a_day(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:

@@ -24,12 +24,13 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.registries import fact_of, promise_of
 
+from .channels import LETTER
 from .models import Campaign, Occurrence
 from .occasions import occasions
 from .queries import CONFIRMED, FINAL_ORDERS, meant_then
 
-#: The topic of the contract notice that something is somebody's, and that of what a merchant says.
-TOPIC, LETTER = "points-gift", "campaign"
+#: The topic of the contract notice that something is somebody's.
+TOPIC = "points-gift"
 topics.register(TOPIC)(
     Topic(
         title=pgettext_lazy("loyalty", "A gift of a campaign"),

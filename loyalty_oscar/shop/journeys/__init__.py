@@ -4,6 +4,7 @@ from . import (  # noqa: F401 - each registers its pieces
     campaign_page,
     case_desk,
     case_sources,
+    channels,
     doctor,
     farewell,
     for_whom,

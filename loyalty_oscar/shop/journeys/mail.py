@@ -5,15 +5,13 @@ from __future__ import annotations
 from django.utils.html import escape, format_html, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 
-from loyalty_oscar.journeys.giving import LETTER
+from loyalty_oscar.journeys.channels import LETTER, Message, channels
 from loyalty_oscar.program.models import Member
 
 from ..notices.arrival import is_reached
 from ..notices.delivery import dispatch
 from ..notices.letters import Letter, frame, site_of
 from ..notices.stopping import stop_headers
-from .channels import channels
-from .messages import Message
 
 CODE = "LOYALTY_CAMPAIGN"
 

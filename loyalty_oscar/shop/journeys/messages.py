@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.contrib.sites.models import Site
 from django.urls import reverse
 from oscar.core.loading import get_model
 
+from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.journeys.questions import questions
 from loyalty_oscar.journeys.texts import fill, text_of
@@ -24,23 +24,6 @@ from ..notices.letters import absolute, first_name, site_of, through_login
 from ..notices.stopping import stop_link
 from ..orders.facts import gather_orders
 from .answers import answer_link
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """
-    What a campaign says to a member, in the language that the member reads, without markup: `link` leads to the page
-    that it speaks of, `stop_link` is where letters are stopped without login. `key` comes once for each message.
-    `answers` are those to its question, where it asks one: the words and the address of each.
-    """
-
-    key: str
-    member: Member
-    subject: str
-    text: str
-    link: str
-    stop_link: str
-    answers: tuple[tuple[str, str], ...] = ()
 
 
 def message_about(*, occurrence: Occurrence, key: str, language: str, at: datetime) -> Message | None:

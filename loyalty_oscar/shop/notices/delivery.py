@@ -6,6 +6,7 @@ The two are consumers of their own: a mail server that is down keeps nothing out
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from loyalty_oscar.program.rows import write_rows
 from .arrival import replace_in_inbox
 from .letters import Letter, SiteRequest, inbox_links, is_optional, language_of, letters, site_of, timings, write
 
+logger = logging.getLogger("loyalty_oscar")
 INBOX = "inbox"
 
 
@@ -108,7 +110,14 @@ def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
     stamping = Stamping(connection=get_connection(), headers=headers)
     dispatcher = get_class("communication.utils", "Dispatcher")(mail_connection=stamping)
     context = {"user": user, "request": SiteRequest(site=site), **letter.context}
-    dispatcher.dispatch_user_messages(user, dispatcher.get_messages(letter.code, context))
+    said = dispatcher.get_messages(letter.code, context)
+    try:
+        dispatcher.dispatch_user_messages(user, said)
+    except Exception:
+        # Oscar keeps a copy after the mail has left: sent is sent, and once more would be twice.
+        if not stamping.taken:
+            raise
+        logger.exception("message %s was sent; what was to be done after that failed", message_id)
     if stamping.taken < stamping.asked:
         raise NotSent("the mail server did not take the message")
     return bool(stamping.taken)

@@ -1,0 +1,308 @@
+"""Letters of campaigns: with consent, by day, with a pause, at most once, safe, and by every channel of the store."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.test import override_settings
+
+from loyalty_oscar import extend
+from loyalty_oscar.journeys.answers import save_answer
+from loyalty_oscar.journeys.cases import open_case
+from loyalty_oscar.journeys.models import Case, Occurrence
+from loyalty_oscar.journeys.operations import act, undo_act
+from loyalty_oscar.people.consents import withdraw
+from loyalty_oscar.people.models import Contact
+from loyalty_oscar.program.models import Delivery, Event
+from loyalty_oscar.testing.factories import RewardFactory
+from tests.storefront import a_product, arrive, buy, day
+
+from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
+
+pytestmark = pytest.mark.django_db
+NOON = day(5, 6)
+
+
+@pytest.fixture
+def member(unit):
+    member = allows(a_member(unit, at=day(1, 1)))
+    member.user.first_name = "Boris"
+    member.user.save()
+    return member
+
+
+def reviewed(member, detail="1", at=NOON):
+    return act(program=member.program, user_id=member.user_id, occasion="review", detail=detail, at=at)
+
+
+def why_not(topic="campaign"):
+    """Why messages about a topic were not sent."""
+    rows = Delivery.objects.filter(event__topic=topic, is_open=False, done_at__isnull=False)
+    return [row.error for row in rows.exclude(error="")]
+
+
+class TestALetter:
+    def test_goes_to_who_allows_it_beside_the_contract_notice_of_what_was_promised(self, unit, member):
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+
+        assert sorted(leave(NOON)) == ["Boris, 50 paws for your review", "Hello Boris"]
+        assert leave(NOON + timedelta(days=9)) == []
+        assert Occurrence.objects.get().told_at == NOON
+
+    def test_has_the_headers_and_the_link_by_which_letters_stop(self, unit, member):
+        says(a_campaign(unit, points=0), body="Look: {link}")
+        reviewed(member)
+        leave(NOON)
+
+        (letter,) = mail.outbox
+        assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        link = str(letter.extra_headers["List-Unsubscribe"]).strip("<>")
+        html = letter.alternatives[0][0]
+        assert link in letter.body and link.replace("&", "&amp;") in html
+
+    def test_of_a_contract_holds_no_text_of_the_merchant(self, unit, member):
+        says(a_campaign(unit, points=50), subject="Buy now", body="Only today: {gift}")
+        reviewed(member)
+        leave(NOON)
+
+        notice = next(letter for letter in mail.outbox if letter.subject != "Buy now")
+        assert "Only today" not in notice.body + notice.alternatives[0][0]
+        assert "List-Unsubscribe" not in notice.extra_headers
+
+    @pytest.mark.parametrize("name", ["<b>Eve</b>", "{gift}", "{{ shop }}", "{% now %}", "&amp;"])
+    def test_holds_no_markup_and_no_placeholder_that_a_name_brings(self, unit, member, name):
+        member.user.first_name = name
+        member.user.save()
+        says(a_campaign(unit, points=0), subject="Hello {first_name}", body="<i>Dear</i> {first_name}: {shop}")
+        reviewed(member)
+        leave(NOON)
+
+        html = mail.outbox[0].alternatives[0][0]
+        assert "<b>Eve" not in html and "<i>Dear" not in html and "&lt;i&gt;Dear" in html
+
+    def test_is_written_in_the_members_language_else_in_the_shops(self, unit, member):
+        campaign = says(a_campaign(unit, points=0), subject="Hello")
+        says(campaign, subject="Hallo {first_name}", body="Servus", language="de")
+        extend.languages.register("of-tests")(lambda *, user: "de")
+        try:
+            reviewed(member)
+            assert leave(NOON) == ["Hallo Boris"]
+        finally:
+            extend.languages.unregister("of-tests")
+        assert "Servus" in mail.outbox[0].body
+
+    def test_speaks_of_the_order_and_leads_to_it_and_asks_its_question(self, unit, member):
+        campaign = a_campaign(unit, "order-final", points=0, params={"question": "problem"})
+        says(campaign, subject="Is all well with {product}?", body="{link}")
+        order = arrive(buy(member.user, (a_product("Kennel"), 1), on=day(5, 1)), on=day(5, 3))
+        assert a_night(NOON) == 1
+
+        assert "Is all well with Kennel?" in leave(NOON)
+        body = next(letter.body for letter in mail.outbox if letter.subject.startswith("Is all"))
+        assert "Something is wrong: http" in body
+        assert order.number in body
+
+    def test_of_a_reward_names_it(self, unit, member):
+        reward = RewardFactory(program=unit.program, name="A grooming")
+        says(a_campaign(unit, points=0, reward=reward, is_public=False), subject="For you: {gift}")
+        reviewed(member)
+
+        assert "For you: “A grooming”" in leave(NOON)
+
+
+class TestALetterThatMayNotGo:
+    def test_has_no_consent(self, unit):
+        member = a_member(unit)
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+
+        assert leave(NOON) == []
+        assert whys() == [("skipped", "no_consent")]
+
+    def test_lost_the_consent_between_planned_and_told_and_keeps_why(self, unit, member):
+        campaign = says(a_campaign(unit, points=0))
+        reviewed(member)
+        withdraw(member_id=member.pk, purpose="letters", at=NOON)
+
+        assert leave(NOON) == []
+        assert whys() == [("skipped", "no_consent")]
+        assert why_not() == ["Not sent: no consent to letters"]
+        campaign.refresh_from_db()
+        assert campaign.given == 0
+
+    def test_lost_the_consent_and_what_was_promised_stays_given(self, unit, member):
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+        withdraw(member_id=member.pk, purpose="letters", at=NOON)
+
+        assert leave(NOON) == ["Boris, 50 paws for your review"]
+        assert (whys(), has(member)) == ([("done", "")], (50, 0))
+        assert why_not() == ["Not sent: no consent to letters"]
+
+    def test_was_taken_back_before(self, unit, member):
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+        undo_act(user_id=member.user_id, occasion="review", detail="1", at=NOON)
+
+        assert leave(NOON) == []
+
+    def test_meets_a_case_that_is_open(self, unit, member):
+        says(a_campaign(unit, points=0))
+        open_case(member=member, kind="problem", source="answer:1", order_id=None, at=NOON)
+        reviewed(member)
+
+        assert leave(NOON) == []
+        assert whys() == [("skipped", "problem_open")]
+
+    def test_is_about_an_order_with_which_something_was_wrong(self, unit, member):
+        says(a_campaign(unit, "order-final", points=0), subject="Review it")
+        order = arrive(buy(member.user, (a_product(), 1), on=day(5, 1)), on=day(5, 3))
+        a_night(NOON)
+        save_answer(member=member, question="problem", source="x", order_id=order.pk, choice="wrong", at=NOON)
+        Case.objects.update(state="closed")
+
+        assert "Review it" not in leave(NOON)
+        assert whys() == [("skipped", "stopped_before")]
+
+    @pytest.mark.parametrize("email", ["", "boris@example.com"])
+    def test_has_no_address_or_one_that_mail_came_back_from(self, unit, member, email):
+        says(a_campaign(unit, points=0))
+        member.user.email = email
+        member.user.save()
+        extend.report_bounce(email="boris@example.com", at=NOON)
+        reviewed(member)
+
+        assert leave(NOON) == []
+        assert whys() == [("skipped", "no_address")]
+        member.user.email = "new@example.com"
+        member.user.save()
+        reviewed(member, "2")
+        assert leave(NOON) == ["Hello Boris"]
+
+    def test_waits_for_the_day(self, unit, member, settings):
+        settings.LOYALTY_DAYTIME = (8, 21)
+        says(a_campaign(unit, points=0))
+        reviewed(member, at=day(5, 6) + timedelta(hours=8))  # 22:00 in Berlin
+
+        assert leave(day(5, 6) + timedelta(hours=8)) == []
+        assert leave(day(5, 6) + timedelta(hours=17)) == []
+        assert leave(day(5, 6) + timedelta(hours=18)) == ["Hello Boris"]
+
+    def test_keeps_its_distance_and_after_a_week_does_not_come(self, unit, member):
+        unit.program.letter_days = 3
+        unit.program.save()
+        says(a_campaign(unit, points=0))
+        reviewed(member), reviewed(member, "2")
+        assert leave(NOON) == ["Hello Boris"]
+        assert leave(NOON + timedelta(days=2)) == []
+        assert leave(NOON + timedelta(days=3)) == ["Hello Boris"]
+
+        unit.program.letter_days = 30
+        unit.program.save()
+        reviewed(member, "3", at=NOON + timedelta(days=4))
+        assert leave(NOON + timedelta(days=4)) == []
+        assert leave(NOON + timedelta(days=33)) == []
+        assert whys(source="review:3") == [("skipped", "too_late")]
+
+
+class Refusing(EmailBackend):
+    """A mail server that takes nothing while it is away."""
+
+    away = True
+
+    def send_messages(self, messages):
+        if self.away:
+            raise OSError("nobody answers")
+        return super().send_messages(messages)
+
+
+class TestATry:
+    BACKEND = f"{__name__}.Refusing"
+
+    def test_that_failed_is_made_again_and_takes_no_second_leave(self, unit, member, monkeypatch):
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+        with override_settings(EMAIL_BACKEND=self.BACKEND):
+            assert leave(NOON) == []
+            monkeypatch.setattr(Refusing, "away", False)
+            assert leave(NOON + timedelta(hours=1)) == ["Hello Boris"]
+            assert leave(NOON + timedelta(hours=9)) == []
+
+    def test_whose_process_died_is_not_made_again(self, unit, member, monkeypatch):
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+
+        def dies(self, messages):
+            raise SystemExit
+
+        monkeypatch.setattr(Refusing, "send_messages", dies)
+        with override_settings(EMAIL_BACKEND=self.BACKEND), pytest.raises(SystemExit):
+            leave(NOON)
+        assert leave(NOON + timedelta(days=1)) == []
+        assert Delivery.objects.get(consumer="campaign-mail").error == "perhaps sent"
+
+
+class Sms:
+    """A store's own channel."""
+
+    def __init__(self):
+        self.sent, self.numbers, self.is_away = [], set(), False
+
+    def reaches(self, *, member):
+        return member.pk in self.numbers
+
+    def send(self, *, message):
+        if self.is_away:
+            raise OSError("no network")
+        self.sent.append(message)
+
+
+class TestAChannelOfTheStore:
+    @pytest.fixture
+    def sms(self):
+        channel = extend.channels.register("sms")(Sms())
+        yield channel
+        extend.channels.unregister("sms")
+
+    def test_tells_the_same_with_the_same_consent_and_one_pause(self, unit, member, sms):
+        sms.numbers.add(member.pk)
+        says(a_campaign(unit, points=0), body="Look: {link}")
+        reviewed(member)
+
+        assert leave(NOON) == ["Hello Boris"]
+        (message,) = sms.sent
+        assert (message.subject, message.member) == ("Hello Boris", member)
+        assert message.link in message.text and "/stop/" in message.stop_link
+        assert Contact.objects.get().told_at == NOON
+
+    def test_reaches_who_has_no_address(self, unit, member, sms):
+        sms.numbers.add(member.pk)
+        member.user.email = ""
+        member.user.save()
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+
+        assert (leave(NOON), len(sms.sent), whys()) == ([], 1, [("done", "")])
+
+    def test_that_fails_is_tried_alone(self, unit, member, sms):
+        sms.numbers.add(member.pk)
+        sms.is_away = True
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+        assert leave(NOON) == ["Hello Boris"]
+        sms.is_away = False
+
+        assert leave(NOON + timedelta(hours=1)) == []
+        assert len(sms.sent) == 1
+
+    def test_asks_for_consent_too(self, unit, sms):
+        member = a_member(unit)
+        sms.numbers.add(member.pk)
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+        leave(NOON)
+
+        assert not sms.sent
+        assert Event.objects.filter(topic="campaign").count() == 1

@@ -1,0 +1,310 @@
+"""Campaigns whose occasion is found each night, those that are told by the house itself, and who gets none."""
+
+from datetime import timedelta
+
+import pytest
+from oscar.core.loading import get_model
+
+from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
+from loyalty_oscar.journeys.occasions import Occasion, occasions
+from loyalty_oscar.journeys.operations import act, undo_act
+from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.operations.freezing import freeze
+from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
+from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.operations import change_state, join, join_many
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.testing.factories import GoalFactory, SegmentFactory
+from tests.integration.ledger.books import assert_clean
+from tests.integration.tiers.ladders import a_ladder
+from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
+
+from .deeds import a_campaign, a_member, a_night, allows, has, says, whys
+
+pytestmark = pytest.mark.django_db
+
+
+def people(unit, number, *, at=TODAY):
+    """So many members."""
+    return [a_member(unit, f"m{one}@example.com", at=at) for one in range(number)]
+
+
+def a_receipt(unit, member, order_id, *, on, **fields):
+    """What an order was."""
+    told = {"currency": "EUR", "goods_minor": 2000, "paid_minor": 2000, "pieces": 1, "changed_at": on, **fields}
+    return Receipt.objects.create(
+        order_id=order_id, program=unit.program, member=member, buyer=f"u:{member.user_id}", placed_at=on, **told
+    )
+
+
+def stats(member, *, late_at):
+    """How a member buys, who is late from a moment on."""
+    told = {"orders": 4, "spend_minor": 8000, "biggest_minor": 2000, "counted_at": TODAY}
+    BuyerStats.objects.update_or_create(member=member, defaults={**told, "late_at": late_at})
+
+
+class TestAnAnniversary:
+    def test_comes_each_year_on_the_day_of_joining(self, unit):
+        a_campaign(unit, "anniversary"), a_member(unit, at=day(5, 6, 2025))
+
+        assert [a_night(day(5, number)) for number in (5, 6, 7)] == [0, 1, 0]
+        assert [a_night(day(5, 9, 2027)), a_night(day(5, 20, 2027))] == [1, 0]
+        assert [*Occurrence.objects.values_list("source", flat=True)] == ["anniversary:2026", "anniversary:2027"]
+
+    def test_comes_late_after_nights_without_a_job_and_in_no_year_of_before(self, unit):
+        a_campaign(unit, "anniversary"), a_member(unit, at=day(5, 6))
+
+        assert a_night(day(5, 7)) == 0
+        assert a_night(day(5, 13, 2027)) == 0
+        assert a_night(day(5, 12, 2028)) == 1
+
+
+class TestWhoIsLate:
+    def test_is_told_once_for_each_last_order(self, unit):
+        campaign, member = a_campaign(unit, "late"), a_member(unit)
+        a_receipt(unit, member, 7, on=day(1, 1))
+        stats(member, late_at=day(5, 5))
+        assert [a_night(day(5, number)) for number in (4, 5, 6)] == [0, 1, 0]
+
+        a_receipt(unit, member, 8, on=day(5, 20))
+        stats(member, late_at=day(7, 1))
+        assert a_night(day(7, 2)) == 1
+        assert [*campaign.occurrences.values_list("source", flat=True)] == ["late:7", "late:8"]
+
+    def test_and_orders_before_it_is_carried_out_is_late_no_more(self, unit):
+        a_campaign(unit, "late", delay_days=3), (member := a_member(unit))
+        a_receipt(unit, member, 7, on=day(1, 1))
+        stats(member, late_at=day(5, 5))
+        a_night(day(5, 5))
+        a_receipt(unit, member, 8, on=day(5, 6))
+
+        assert a_night(day(5, 9)) == 0
+        assert whys() == [("skipped", "moment_over")]
+
+
+class TestADayOfTheYear:
+    def test_comes_to_all_of_a_segment_once_a_year(self, unit):
+        first, second, _third = people(unit, 3)
+        segment = SegmentFactory(program=unit.program, members=[first, second], members__at=TODAY)
+        a_campaign(unit, "day", params={"month": 12, "day": 6}, segment=segment)
+
+        assert [a_night(day(12, number)) for number in (5, 6, 7)] == [0, 2, 0]
+        assert {*Occurrence.objects.values_list("member", "source")} == {
+            (first.pk, "day:2026-12-06"),
+            (second.pk, "day:2026-12-06"),
+        }
+        assert a_night(day(12, 6, 2027)) == 2
+
+
+class TestSurprises:
+    def test_of_three_a_month_over_a_year_reach_36_people_and_nobody_twice(self, unit):
+        people(unit, 50)
+        a_campaign(unit, "surprise", params={"members": 3}, is_public=False)
+        found = [a_night(day(month, number, 2027)) for month in range(1, 13) for number in (1, 2, 3)]
+
+        assert found == [3, 0, 0] * 12
+        assert Occurrence.objects.values("member").distinct().count() == Occurrence.objects.count() == 36
+        assert a_night(day(1, 1, 2028)) == 3, "who was surprised a year ago may be so again"
+        assert_clean()
+
+    def test_never_reach_who_is_left_out_for_life_beside_whom_they_are_compared(self, unit):
+        unit.program.holdout_percent = 50
+        unit.program.save()
+        people(unit, 40)
+        a_campaign(unit, "surprise", params={"members": 5}, is_public=False)
+
+        assert a_night(day(6, 1)) == 5
+        held = Occurrence.objects.filter(state="held")
+        assert 1 <= held.count() <= 35
+        assert {row.because["c"] for row in held} == {"held_back"}
+        assert not Entry.objects.filter(account__member__in=held.values("member")).exists()
+
+    def test_are_drawn_among_those_who_may_be_told(self, unit):
+        members = people(unit, 6)
+        allows(members[2]), allows(members[4])
+        says(a_campaign(unit, "surprise", params={"members": 3}, is_public=False))
+
+        assert a_night(day(6, 1)) == 2
+        assert {*Occurrence.objects.values_list("member", flat=True)} == {members[2].pk, members[4].pk}
+
+
+class TestAWarranty:
+    def test_ends_once_for_each_set_of_an_order_that_was_kept(self, unit):
+        product, member = a_product("Kennel"), a_member(unit, at=day(1, 1, 2025))
+        ranged = get_model("offer", "Range").objects.create(name="Kennels")
+        ranged.add_product(product)
+        kennels = ProductSet.objects.create(code="kennels", name="Kennels")
+        ProductSetRange.objects.create(product_set=kennels, range=ranged)
+        forget_cache()
+        orders = [buy(member.user, (product, 1), on=day(5, number, 2025)) for number in (5, 6)]
+        for order in orders:
+            a_receipt(unit, member, order.pk, on=order.date_placed)
+        campaign = a_campaign(unit, "warranty", params={"sets": ["kennels"], "months": 12})
+        send_back(orders[1], 1, on=day(5, 8, 2025))
+
+        assert [a_night(day(5, number)) for number in (4, 5, 6, 7)] == [0, 1, 0, 0]
+        row = campaign.occurrences.get()
+        assert (row.source, row.order_id) == (f"warranty:{orders[0].pk}:{kennels.pk}", orders[0].pk)
+
+
+class TestToldByTheHouse:
+    def test_joining_brings_what_is_set_up_for_it(self, unit):
+        a_campaign(unit, "joined")
+        member = join(program=unit.program, user_id=a_user("new@example.com").pk, at=TODAY)
+        join(program=unit.program, user_id=member.user_id, at=TODAY)
+
+        assert [a_night(TODAY), a_night(TODAY)] == [1, 0]
+        assert has(member) == (50, 0)
+
+    @pytest.mark.parametrize("second", [0, 1])
+    def test_joining_at_midnight_counts_by_the_first_moment_of_a_campaign(self, unit, second):
+        start = day(6, 1)
+        a_campaign(unit, "joined", starts_at=start)
+        join(program=unit.program, user_id=a_user("new@example.com").pk, at=start - timedelta(seconds=second))
+
+        assert a_night(start) == 1 - second
+
+    def test_a_level_brings_it_as_long_as_the_member_stands_there(self, unit):
+        a_ladder(unit=unit)
+        a_campaign(unit, "level", delay_days=2)
+        member = a_member(unit, at=day(1, 1))
+        order = arrive(buy(member.user, (a_product(price="900.00"), 1), on=day(5, 1)), on=day(5, 1))
+        assert [row.source.split(":")[0] for row in Occurrence.objects.all()] == ["level"]
+        send_back(order, 1, on=day(5, 2))
+
+        assert a_night(day(5, 4)) == 0
+        assert whys() == [("skipped", "moment_over")]
+
+    def test_a_goal_brings_it_and_takes_it_back_with_what_is_missed_again(self, unit):
+        GoalFactory(program=unit.program, metric="orders", target=1, points=5, starts_at=day(1, 1))
+        a_campaign(unit, "goal")
+        member = a_member(unit, at=day(1, 1))
+        order = buy(member.user, (a_product(), 1), on=day(5, 1))
+        assert GoalStep.objects.exists()
+        assert a_night(day(5, 1)) == 1
+        send_back(order, 1, on=day(5, 2))
+        assert whys() == [("back", "goal_missed")]
+
+
+class TestWhatTheStoreTells:
+    @pytest.fixture(autouse=True)
+    def wedding(self):
+        occasions.register("wedding")(Occasion())
+        yield
+        occasions.unregister("wedding")
+
+    def told(self, unit, member, at=TODAY):
+        return act(program=unit.program, user_id=member.user_id, occasion="wedding", at=at)
+
+    def test_is_planned_where_it_comes_later_and_withdrawn_with_it(self, unit):
+        a_campaign(unit, "wedding", delay_days=3), (member := a_member(unit))
+        assert self.told(unit, member) is None
+        undo_act(user_id=member.user_id, occasion="wedding", at=TODAY)
+        assert whys() == [("skipped", "campaign_withdrawn")]
+        self.told(unit, member)
+        assert [a_night(TODAY + timedelta(days=days)) for days in (2, 3, 4)] == [0, 1, 0]
+        assert has(member) == (50, 0)
+
+    def test_surprises_at_once_and_beside_what_is_promised(self, unit):
+        a_campaign(unit, "wedding", is_public=False, points=7), a_campaign(unit, "wedding")
+        member = a_member(unit)
+        assert [self.told(unit, member) is not None for _time in range(2)] == [True, False]
+        assert has(member) == (57, 0)
+        undo_act(user_id=member.user_id, occasion="wedding", at=TODAY)
+        assert has(member) == (0, 0)
+        assert_clean()
+
+
+class TestTheBudget:
+    def test_of_a_hundred_is_kept_where_a_thousand_are_due_in_a_night(self, unit):
+        joined = join_many(program=unit.program, joined_at={a_user(f"m{n}@example.com").pk: TODAY for n in range(1000)})
+        Birthday.objects.bulk_create(
+            Birthday(member=member, day=6, month=6, set_at=TODAY) for member in joined.values()
+        )
+        campaign = a_campaign(unit, "birthday", most=100)
+
+        assert a_night(day(6, 6)) == 100
+        assert whys().count(("skipped", "nothing_left")) == 900
+        Campaign.objects.filter(pk=campaign.pk).update(most=102)
+        assert a_night(day(6, 7)) == 2, "as long as it is found, it is tried again"
+        assert_clean()
+
+
+class TestWhoGetsNothing:
+    def planned(self, unit, **fields):
+        member = a_member(unit)
+        Birthday.objects.create(member=member, day=6, month=6, set_at=TODAY)
+        return a_campaign(unit, "birthday", **fields), member
+
+    def test_left_meanwhile(self, unit):
+        _campaign, member = self.planned(unit, delay_days=1)
+        a_night(day(6, 6))
+        Member.objects.filter(pk=member.pk).update(user=None)
+        assert a_night(day(6, 8)) == 0
+        assert whys() == [("skipped", "has_left")]
+
+    def test_is_not_meant(self, unit):
+        segment = SegmentFactory(program=unit.program)
+        self.planned(unit, segment=segment)
+        assert a_night(day(6, 6)) == 0
+        assert whys() == [("skipped", "not_for_them")]
+
+    def test_rests(self, unit):
+        campaign, _member = self.planned(unit, rest_days=400)
+        assert a_night(day(6, 6)) == 1
+        assert a_night(day(6, 6, 2027)) == 0
+        assert whys(source="birthday:2027") == [("skipped", "too_soon")]
+        Campaign.objects.filter(pk=campaign.pk).update(rest_days=300)
+        assert a_night(day(6, 6, 2028)) == 1
+
+    def test_has_points_that_are_frozen_where_it_is_a_surprise(self, unit):
+        _campaign, member = self.planned(unit, is_public=False)
+        freeze(member=member, until=None, earns=True, reason="Asked", actor="staff:1", at=TODAY)
+        assert a_night(day(6, 6)) == 0
+        assert whys() == [("skipped", "frozen")]
+
+    def test_did_not_allow_letters_where_a_surprise_is_told_by_one(self, unit):
+        campaign, member = self.planned(unit, is_public=False)
+        says(campaign)
+        assert a_night(day(6, 6)) == 0
+        assert whys() == [("skipped", "no_consent")]
+        allows(member)
+        assert a_night(day(6, 7)) == 1
+        Consent.objects.all().delete()
+
+    @pytest.mark.parametrize(("is_public", "state"), [(True, "done"), (False, "skipped")])
+    def test_is_found_far_too_late_unless_it_was_promised(self, unit, is_public, state):
+        self.planned(unit, is_public=is_public, delay_days=1)
+        list(find(at=day(6, 6)))
+        a_night(day(6, 20))
+        assert [one for one, _why in whys()] == [state]
+
+    def test_has_a_campaign_that_was_switched_off_meanwhile(self, unit):
+        campaign, _member = self.planned(unit, delay_days=1)
+        a_night(day(6, 6))
+        Campaign.objects.filter(pk=campaign.pk).update(is_on=False)
+        assert a_night(day(6, 8)) == 0
+        assert whys() == [("skipped", "moment_over")]
+
+    def test_waits_while_the_program_is_paused(self, unit):
+        self.planned(unit, delay_days=1)
+        a_night(day(6, 6))
+        change_state(program=unit.program, to="paused", actor="system", at=day(6, 7))
+        assert (a_night(day(6, 8)), whys()) == (0, [("planned", "")])
+        change_state(program=unit.program, to="live", actor="system", at=day(6, 9))
+        assert a_night(day(6, 10)) == 1
+
+
+class TestAProgramThatMovesToAnotherZone:
+    def test_gives_no_second_gift(self, unit):
+        member = a_member(unit)
+        Birthday.objects.create(member=member, day=6, month=6, set_at=TODAY)
+        a_campaign(unit, "birthday")
+        assert a_night(day(6, 6)) == 1
+        for zone in ("Pacific/Auckland", "America/New_York", "UTC"):
+            unit.program.time_zone = zone
+            unit.program.save()
+            assert a_night(day(6, 7)) == 0
+        assert Occurrence.objects.count() == 1

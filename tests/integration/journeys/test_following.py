@@ -1,0 +1,177 @@
+"""Campaigns about orders: planned as an order is placed, arrives or goes back, and withdrawn with it."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from oscar.core.loading import get_model
+
+from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.testing import clock
+from tests.integration.ledger.books import assert_clean
+from tests.storefront import a_product, a_user, arrive, buy, day, send_back
+
+from .deeds import a_campaign, a_member, a_night, has, whys
+
+pytestmark = pytest.mark.django_db
+Order = get_model("order", "Order")
+
+
+@pytest.fixture
+def member(unit):
+    return a_member(unit, at=day(1, 1))
+
+
+def cancel(order, *, on, status="Cancelled"):
+    """Give an order another status on a day."""
+    Order.objects.filter(pk=order.pk).update(status=status)
+    sync_orders(order_ids=[order.pk], at=on)
+
+
+class TestAnOrder:
+    @pytest.mark.parametrize(
+        ("occasion", "source"), [("order-placed", "placed"), ("order-final", "final"), ("order-returned", "returned")]
+    )
+    def test_brings_what_is_set_up_for_it_once(self, unit, member, occasion, source):
+        a_campaign(unit, occasion)
+        order = arrive(buy(member.user, (a_product(), 2), on=day(5, 1)), on=day(5, 3))
+        send_back(order, 1, on=day(5, 6))
+
+        assert list(Occurrence.objects.values_list("source", "order_id")) == [(f"order:{order.pk}:{source}", order.pk)]
+        assert [a_night(day(5, 7)) for _night in range(2)] == [1, 0]
+        assert has(member) == (50, 0)
+        assert_clean()
+
+    def test_brings_nothing_in_its_own_transaction(self, unit, member):
+        a_campaign(unit, "order-placed")
+        buy(member.user, (a_product(), 1), on=day(5, 1))
+
+        assert whys() == [("planned", "")]
+        assert has(member)[0] == 0
+
+    def test_brings_it_so_many_days_later(self, unit, member):
+        a_campaign(unit, "order-final", delay_days=12)
+        arrive(buy(member.user, (a_product(), 1), on=day(5, 1)), on=day(5, 3))
+
+        assert [a_night(day(5, number)) for number in (4, 14, 15, 16)] == [0, 0, 1, 0]
+
+    def test_that_went_back_on_day_three_has_no_review_request_on_day_twelve(self, unit, member):
+        a_campaign(unit, "order-final", delay_days=12, points=0)
+        order = arrive(buy(member.user, (a_product(), 1), on=day(5, 1)), on=day(5, 3))
+        send_back(order, 1, on=day(5, 6))
+
+        assert whys() == [("skipped", "order_gone")]
+        assert a_night(day(5, 20)) == 0
+
+    def test_that_comes_to_nothing_takes_along_what_it_brought_and_standing_again_brings_it_again(self, unit, member):
+        campaign = a_campaign(unit, "order-placed", most=5)
+        order = buy(member.user, (a_product(), 1), on=day(5, 1))
+        a_night(day(5, 1))
+        cancel(order, on=day(5, 2))
+        assert whys() == [("back", "order_gone")]
+        assert has(member)[0] == 0
+        campaign.refresh_from_db()
+        assert (campaign.given, campaign.spent) == (0, 0)
+
+        cancel(order, on=day(5, 3), status="Pending")
+        assert a_night(day(5, 3)) == 1
+        assert has(member)[0] == 50
+        campaign.refresh_from_db()
+        assert (campaign.given, campaign.spent) == (1, 50)
+        assert_clean()
+
+    def test_whose_goods_go_back_in_part_keeps_it(self, unit, member):
+        a_campaign(unit, "order-final", delay_days=12)
+        order = arrive(buy(member.user, (a_product(), 2), on=day(5, 1)), on=day(5, 3))
+        send_back(order, 1, on=day(5, 6))
+
+        assert a_night(day(5, 20)) == 1
+
+    def test_taken_back_by_staff_does_not_come_again(self, unit, member):
+        a_campaign(unit, "order-placed")
+        order = buy(member.user, (a_product(), 1), on=day(5, 1))
+        a_night(day(5, 1))
+        cancel(order, on=day(5, 2))
+        Occurrence.objects.update(barred_by="staff:1")
+        cancel(order, on=day(5, 3), status="Pending")
+
+        assert a_night(day(5, 3)) == 0
+
+    def test_of_before_the_campaign_brings_nothing(self, unit, member):
+        order = buy(member.user, (a_product(), 1), on=day(4, 1))
+        a_campaign(unit, "order-placed"), a_campaign(unit, "order-final", starts_at=day(5, 4))
+        arrive(order, on=day(5, 3))
+        cancel(order, on=day(5, 5), status="Archived")
+
+        assert not Occurrence.objects.exists()
+
+    def test_of_a_guest_brings_nothing(self, unit):
+        a_campaign(unit, "order-placed")
+        buy(a_user("guest@example.com"), (a_product(), 1), on=day(5, 1))  # Joins with this order, where all do.
+
+        assert Occurrence.objects.count() == 1
+        order = buy(None, (a_product(), 1), on=day(5, 1), guest_email="guest@example.com")
+        assert not Occurrence.objects.filter(order_id=order.pk).exists()
+
+    def test_brings_of_several_promises_the_one_that_gives_most_and_is_meant(self, unit, member):
+        a_campaign(unit, "order-placed", points=20), a_campaign(unit, "order-placed", points=80)
+        a_campaign(unit, "order-placed", points=900, least_orders=5), a_campaign(unit, "order-placed", points=0)
+        buy(member.user, (a_product(), 1), on=day(5, 1))
+
+        assert a_night(day(5, 1)) == 2, "the best, and the one that only says something"
+        assert has(member)[0] == 80
+        assert whys() == [("skipped", "gives_less"), ("done", ""), ("skipped", "not_a_buyer"), ("done", "")]
+
+
+class TestACampaignInProductSets:
+    @pytest.fixture
+    def cats(self, unit):
+        product = a_product("Cat food")
+        ranged = get_model("offer", "Range").objects.create(name="Cats")
+        ranged.add_product(product)
+        ProductSetRange.objects.create(product_set=ProductSet.objects.create(code="cats", name="Cats"), range=ranged)
+        forget_cache()
+        return product
+
+    def test_follows_orders_with_goods_of_them_alone_as_long_as_they_are_kept(self, unit, member, cats):
+        a_campaign(unit, "order-final", params={"sets": ["cats"]}, delay_days=5)
+        arrive(buy(member.user, (a_product("Dog food"), 1), on=day(5, 1)), on=day(5, 3))
+        assert not Occurrence.objects.exists()
+
+        order = arrive(buy(member.user, (cats, 1), (a_product("Dog food"), 1), on=day(5, 1)), on=day(5, 3))
+        assert whys(order_id=order.pk) == [("planned", "")]
+        send_back(order, 1, on=day(5, 4))
+        assert whys(order_id=order.pk) == [("skipped", "order_gone")]
+
+
+class TestItsQueries:
+    def asked(self, member, product):
+        """How many queries a new order costs."""
+        order = buy(member.user, (product, 1), on=day(5, 1))
+        sync_orders(order_ids=[order.pk], at=day(5, 1))
+        other = buy(member.user, (product, 1), on=day(5, 2))
+        Order.objects.filter(pk=other.pk).update(status="Packed")
+        with (
+            clock.at(day(5, 2)),
+            CaptureQueriesContext(
+                connection,
+            ) as found,
+        ):
+            sync_orders(order_ids=[other.pk], at=day(5, 2))
+        return len(found)
+
+    def test_are_none_without_a_campaign_about_orders(self, unit, member):
+        product = a_product()
+        bare = self.asked(member, product)
+        a_campaign(unit, "review"), a_campaign(unit, "birthday")
+        assert self.asked(member, product) == bare
+
+    def test_are_two_where_there_is_one_that_does_not_begin_now(self, unit, member):
+        product = a_product()
+        bare = self.asked(member, product)
+        a_campaign(unit, "order-placed"), a_campaign(unit, "order-final", delay_days=3)
+        assert self.asked(member, product) == bare + 2
+        assert Campaign.objects.count() == 2
