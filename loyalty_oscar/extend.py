@@ -69,11 +69,13 @@ from loyalty_oscar.program.registries import (
     OrderFact,
     OrderMetric,
     RewardKind,
+    Trait,
     facts,
     grants,
     metrics,
     order_facts,
     reward_kinds,
+    traits,
 )
 from loyalty_oscar.program.tasks import backends as task_backends
 from loyalty_oscar.program.words import reasons
@@ -197,6 +199,7 @@ __all__ = [
     "StateChangeNote",
     "Step",
     "Tick",
+    "Trait",
     "UninstallNote",
     "UninstallStep",
     "ViewFrame",
@@ -269,6 +272,7 @@ __all__ = [
     "shop_currencies",
     "state_change_notes",
     "task_backends",
+    "traits",
     "undo_act",
     "uninstall_notes",
     "uninstall_steps",

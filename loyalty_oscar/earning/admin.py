@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
@@ -27,6 +28,7 @@ from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import program_warnings, segment_uses, set_uses, state_change_notes
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Unit
+from loyalty_oscar.program.references import page_of
 from loyalty_oscar.program.words import day as in_words
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
@@ -433,15 +435,16 @@ def sets_of_rules(*, product_set: ProductSet) -> Iterator[str]:
 
 @segment_uses.register("rules")
 def lists_of_rules(*, segment: Segment) -> Iterator[str]:
-    """Name the rules that ever named a list: orders keep what held on their day."""
-    names = {
-        version.rule.name: None
+    """Name the rules that ever named a segment: orders keep what held on their day."""
+    rules = {
+        version.rule.pk: version.rule
         for version in RuleVersion.objects.filter(rule__program=segment.program_id).select_related("rule")
         for row in version.conditions
         if row["code"] == "segment" and row.get("params", {}).get("segment") == segment.pk
     }
-    text = pgettext("loyalty", "The rule “%(rule)s” names this list, and orders keep what held on their day.")
-    yield from (text % {"rule": name} for name in names)
+    text = pgettext("loyalty", "The rule “{rule}” names this group, and orders keep what held on their day.")
+    for rule in rules.values():
+        yield format_html(text, rule=format_html('<a href="{}">{}</a>', page_of(rule), rule.name))
 
 
 @program_warnings.register("rules", order=30)

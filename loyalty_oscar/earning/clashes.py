@@ -103,7 +103,7 @@ def clashes(*, rule: RuleInForce, unit: Unit, at: datetime) -> list[Clash]:
     Return where a rule counts together with others that are in force or planned, on days that are not over: the most
     that it comes to with several, and what it comes to with each.
 
-    Levels and lists of members are left aside: somebody may be in both. So is how much a rule gives at most.
+    Levels and groups of members are left aside: somebody may be in both. So is how much a rule gives at most.
     """
     own, kind = Span(rule=rule, first=rule.days()[0], last=rule.days()[1]), kind_of(rule)
     spans = spans_of(book=rule_book(unit_ids=[unit.pk]), unit=unit, at=at)

@@ -154,11 +154,11 @@ class RuleFormBase(forms.ModelForm):
         ),
     )
     segment = forms.TypedChoiceField(
-        label=pgettext_lazy("loyalty", "Only for a list of members"),
+        label=pgettext_lazy("loyalty", "Only for a group of members"),
         required=False,
         coerce=int,
         empty_value=None,
-        help_text=pgettext_lazy("loyalty", "Who was on the list when the order was placed."),
+        help_text=pgettext_lazy("loyalty", "Who was in the group when the order was placed."),
     )
     is_meant = meant_field()
     first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
@@ -392,7 +392,7 @@ class RuleFormBase(forms.ModelForm):
             and segment != self.initial.get("segment")
             and segment not in segment_names(program_id=self.unit.program_id)
         ):
-            text = pgettext("loyalty", "“%(program)s” has no such list of members.") % {"program": self.unit.program}
+            text = pgettext("loyalty", "“%(program)s” has no such group of members.") % {"program": self.unit.program}
             self.add_error("segment", text)
 
     def _built(self, data: dict[str, Any]) -> RuleInForce | None:
@@ -545,10 +545,10 @@ def level_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple
 
 
 def segment_choices(*, rule: Rule | None, stored: int | None = None) -> list[tuple[Any, str]]:
-    """Return the lists of members that a rule may be for, "everybody" first; empty where there are none."""
+    """Return the groups of members that a rule may be for, "everybody" first; empty where there are none."""
     found = segment_names(program_id=rule.program_id if rule and rule.pk else None)
     if stored and stored not in found:
-        found = {**found, stored: pgettext("loyalty", "a list that is not there")}
+        found = {**found, stored: pgettext("loyalty", "a group that is not there")}
     return [("", pgettext("loyalty", "everybody")), *found.items()] if found else []
 
 

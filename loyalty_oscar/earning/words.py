@@ -238,7 +238,7 @@ def _line_pieces(p: Params) -> str:
 
 
 def _segments(program_id: int) -> Mapping[int, str]:
-    """Return the names of a program's lists of members (remembered), for a page that reads many rules."""
+    """Return the names of a program's groups of members (remembered), for a page that reads many rules."""
     version = version_of(program_id=program_id)
     load = partial(segment_names, program_id=program_id)
     return remembered(key=("segment-names", program_id), version=version, load=load)
@@ -248,8 +248,8 @@ def _segments(program_id: int) -> Mapping[int, str]:
 def _in_segment(p: Params) -> str:
     name = _segments(p["unit"].program_id).get(p["segment"]) if "unit" in p else None
     if name is None:
-        return pgettext("loyalty", "for members on a list that is not there")
-    return pgettext("loyalty", "for members on the list “%(list)s”") % {"list": name}
+        return pgettext("loyalty", "for members in a group that is not there")
+    return pgettext("loyalty", "for members in the group “%(group)s”") % {"group": name}
 
 
 def _most(p: Params) -> str:

@@ -16,10 +16,10 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, TellsMore
 from loyalty_oscar.program.history import TellsChanges
-from loyalty_oscar.program.hooks import set_uses
+from loyalty_oscar.program.hooks import segment_uses, set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
-from loyalty_oscar.program.models import ProductSet
-from loyalty_oscar.program.references import referents, row_of
+from loyalty_oscar.program.models import ProductSet, Segment
+from loyalty_oscar.program.references import link_of, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
 from .faults import sale_warnings
@@ -104,6 +104,12 @@ class SaleAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnuse
 
 
 referents.register("sale")(row_of(Sale))
+
+
+@segment_uses.register("sales")
+def sales_for(*, segment: Segment) -> Iterable[str]:
+    """Name the sales that let a segment in before others."""
+    return [link_of(sale) for sale in Sale.objects.filter(doors__segment=segment).distinct().order_by("pk")]
 
 
 @set_uses.register("sales")

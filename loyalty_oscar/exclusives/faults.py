@@ -69,7 +69,7 @@ def _why_useless(door: Door, sale: Sale) -> str:
     if last and door.buys_from >= last:
         return pgettext("loyalty", "Some get in only when it is over or open to everybody anyway.")
     if door.segment is not None and not door.segment.counted:
-        return pgettext("loyalty", "Nobody is on the list “%(segment)s”.") % {"segment": door.segment.name}
+        return pgettext("loyalty", "Nobody is in the group “%(segment)s”.") % {"segment": door.segment.name}
     if door.rank and door.rank not in levels(program_id=sale.program_id):
         text = pgettext("loyalty", "There is no level %(rank)s, so nobody gets in by it.")
         return text % {"rank": money.number(door.rank)}

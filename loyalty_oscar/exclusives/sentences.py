@@ -77,7 +77,7 @@ def _for_whom(door: Door, sale: Sale) -> str:
     level = _level(door, sale)
     if door.segment is None:
         return level
-    segment = pgettext("loyalty", "members on the list “%(segment)s”") % {"segment": door.segment.name}
+    segment = pgettext("loyalty", "members in the group “%(segment)s”") % {"segment": door.segment.name}
     if not door.rank:
         return segment
     return pgettext("loyalty", "%(level)s who are also %(segment)s") % {"level": level, "segment": segment}

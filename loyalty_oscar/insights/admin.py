@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -14,15 +14,17 @@ from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import pgettext
 
+from loyalty_oscar.kernel import charts
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.csv_files import as_csv
+from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from . import queries, rules, tables
+from . import queries, tables
 from .forms import FiguresForm
 from .models import Book
 from .queries import FlowMonth
@@ -119,36 +121,24 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
         pgettext("loyalty", "Used"),
         pgettext("loyalty", "Run out"),
     ]
-    bars, line = rules.bars(groups=groups), rules.line(values=[month.end.points for month in months])
     told = {"first": words.month(firsts[0]), "last": words.month(firsts[-1])}
-    return {
-        "bars": {
-            **_drawn(unit, bars, firsts),
-            "name": "bars",
-            "title": pgettext("loyalty", "Given, used and run out by month"),
-            "about": pgettext(
-                "loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number."
-            )
-            % told,
-            "series": list(enumerate(series)),
-        },
-        "line": {
-            **_drawn(unit, line, firsts),
-            "name": "line",
-            "title": pgettext("loyalty", "Owed at the end of each month"),
-            "about": pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
-            "path": " ".join(f"{point.x},{point.y}" for point in line.points),
-        },
+    shown = {
+        "number": lambda value: words.number(unit=unit, points=value),
+        "below": [words.month(first, short=True) for first in firsts],
     }
-
-
-def _drawn(unit: Unit, chart: rules.Chart, firsts: Sequence[date]) -> dict[str, Any]:
-    return {
-        "chart": chart,
-        "width": rules.WIDTH,
-        "height": rules.HEIGHT,
-        "left": rules.LEFT,
-        "across": [(y, words.number(unit=unit, points=value)) for y, value in chart.lines],
-        "below": [(x, words.month(firsts[number], short=True)) for x, number in chart.words],
-        "foot": rules.HEIGHT - rules.BOTTOM + 22,
-    }
+    bars = drawn(
+        chart=charts.bars(groups=groups),
+        name="bars",
+        title=pgettext("loyalty", "Given, used and run out by month"),
+        about=pgettext("loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number.")
+        % told,
+        **shown,
+    )
+    line = drawn(
+        chart=charts.line(values=[month.end.points for month in months]),
+        name="line",
+        title=pgettext("loyalty", "Owed at the end of each month"),
+        about=pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
+        **shown,
+    )
+    return {"bars": {**bars, "series": list(enumerate(series))}, "line": line}

@@ -136,7 +136,7 @@ def _limits(goal: Goal) -> Iterator[str]:
         text = pgettext("loyalty", "for level %(level)s and above")
         yield text % {"level": called.get(goal.rank, money.number(goal.rank))}
     if goal.segment:
-        yield pgettext("loyalty", "only for the list “%(list)s”") % {"list": goal.segment.name}
+        yield pgettext("loyalty", "only for the group “%(group)s”") % {"group": goal.segment.name}
     text = pgettext("loyalty", "for orders from %(moment)s on")
     yield text % {"moment": words.moment(goal.starts_at, zone=zone)}
     if goal.ends_at:

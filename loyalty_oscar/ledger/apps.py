@@ -10,6 +10,6 @@ class LedgerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import gifts, givers, metrics, receivers, triggers, words  # noqa: F401
+        from . import gifts, givers, metrics, receivers, traits, triggers, words  # noqa: F401
 
         post_migrate.connect(triggers.lay, sender=self, dispatch_uid="loyalty_oscar.ledger.triggers")

@@ -73,7 +73,7 @@ class ForWhom(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=pgettext_lazy("loyalty", "and only this list of members"),
+        verbose_name=pgettext_lazy("loyalty", "and only this group of members"),
     )
 
     class Meta:
@@ -82,4 +82,4 @@ class ForWhom(models.Model):
     def check_segment(self, *, program_id: int | None) -> None:
         """Refuse a segment of another program, at its field."""
         if self.segment and program_id and self.segment.program_id != program_id:
-            raise ValidationError({"segment": pgettext_lazy("loyalty", "That list is of another program.")})
+            raise ValidationError({"segment": pgettext_lazy("loyalty", "That group is of another program.")})

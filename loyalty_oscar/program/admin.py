@@ -27,7 +27,6 @@ from .forms import (
     LONGEST_KEY,
     ProgramForm,
     Rows,
-    SegmentForm,
     StepForm,
     TermsForm,
     WorthForm,
@@ -40,7 +39,7 @@ from .forms import (
     word_field,
 )
 from .history import TellsChanges
-from .hooks import program_pages, program_warnings, segment_uses, set_uses, state_change_notes
+from .hooks import program_pages, program_warnings, set_uses, state_change_notes
 from .models import (
     Merge,
     Phase,
@@ -56,7 +55,7 @@ from .models import (
 from .queries import count_members
 from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
-from .segments import set_members
+from .segment_words import set_codes_of
 from .words import day
 from .zones import InProgramZone, NamesZone, known_zones
 
@@ -454,6 +453,14 @@ def sets_of_programs(*, product_set: ProductSet) -> Iterable[str]:
     return Program.objects.filter(excluded_set=product_set).values_list("name", flat=True)
 
 
+@set_uses.register("segments")
+def sets_of_segments(*, product_set: ProductSet) -> Iterator[str]:
+    """Name the segments that ask for its products."""
+    for segment in Segment.objects.filter(kind=Segment.Kind.RULE).order_by("pk"):
+        if product_set.code in set_codes_of(asked=segment.traits):
+            yield segment.name
+
+
 @program_warnings.register("program", order=10)
 def missing(*, program: Program, at: datetime) -> Iterator[str]:
     """Say what a program lacks."""
@@ -499,33 +506,4 @@ def _meaning(program: Program, to: str, at: datetime) -> list[str]:
     return [pgettext("loyalty", "All that is left is written off. Statements stay readable.")]
 
 
-@admin.register(Segment)
-class SegmentAdmin(ReadsAnyAddress, SaysWhatNeedsIt, TellsChanges, admin.ModelAdmin):
-    """Members who are named, for features to ask for. One that is asked for is not deleted."""
-
-    form = SegmentForm
-    list_display = ("name", "program", "kind", "counted")
-    list_filter = ("program",)
-    list_select_related = ("program",)
-    search_fields = ("name", "code")
-
-    def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
-        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return ("program", "name", "code", "people" if may else "counted")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
-        return ("program", "code") if obj else ()
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> dict[str, Any]:
-        return {} if obj else {"code": ("name",)}
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Say what names a list, too, so that it is not deleted."""
-        deleted, counted, missing, protected = super().get_deleted_objects(objs, request)
-        named = [text for one in objs for said in segment_uses.answers(segment=one) for text in said]
-        return deleted, counted, missing, [*protected, *named]
-
-    def save_model(self, request: HttpRequest, obj: Segment, form: SegmentForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if form.has_changed():
-            set_members(segment=obj, member_ids=[member.pk for member in form.cleaned_data["people"]], at=clock.now())
+from . import segment_admin  # noqa: E402, F401 - the pages of segments inherit from these

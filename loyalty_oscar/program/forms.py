@@ -11,8 +11,6 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from django import forms
 from django.conf import global_settings, settings
-from django.contrib.admin import site
-from django.contrib.admin.widgets import ManyToManyRawIdWidget
 from django.utils.text import slugify
 from django.utils.translation import get_language_info, npgettext, pgettext, pgettext_lazy
 
@@ -22,11 +20,10 @@ from loyalty_oscar.kernel.rounding import to_major
 from . import clock, money
 from .countries import countries_field
 from .levels import level_names
-from .models import Member, PointWorth, Program, Reward, Segment, SegmentMember, State, TermsVersion, Unit
+from .models import PointWorth, Program, Reward, Segment, State, TermsVersion, Unit
 from .queries import count_members
 from .registries import grants
 from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
-from .segments import members_of
 
 #: What the column of an amount holds (minor units).
 MOST_MINOR = 2_147_483_647
@@ -503,7 +500,7 @@ def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
 
 def offer_for_whom(*, form: forms.ModelForm, program: Program | None) -> None:
     """
-    Offer the levels and lists of a program (of all, where none is chosen yet) to say for whom something is; a level
+    Offer the levels and groups of a program (of all, where none is chosen yet) to say for whom something is; a level
     that is stored and not there any more stays what it is.
     """
     program_id, stored, fields = program.pk if program else None, form.instance.rank, form.fields
@@ -587,38 +584,6 @@ class SeveralField(forms.ModelMultipleChoiceField):
             text = pgettext("loyalty", "One of them is not there. Choose them anew.")
             raise forms.ValidationError(text, code="invalid_pk_value")
         return super()._check_values(value)  # type: ignore[misc]  # Django has it, its stubs do not.
-
-
-class SegmentForm(forms.ModelForm):
-    """A segment with the members that somebody names."""
-
-    people = SeveralField(
-        label=pgettext_lazy("loyalty", "Members"),
-        queryset=Member.objects.all(),
-        required=False,
-        widget=ManyToManyRawIdWidget(
-            SegmentMember._meta.get_field("member").remote_field,  # type: ignore[arg-type]  # A row each, not a table.
-            site,
-        ),
-    )
-
-    class Meta:
-        model = Segment
-        fields = ("program", "name", "code")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        offer_program(form=self)
-        if self.instance.pk and "people" in self.fields:
-            self.fields["people"].initial = sorted(members_of(segment=self.instance))
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse members of another program."""
-        data = super().clean() or {}
-        program = data.get("program") or (self.instance.program if self.instance.program_id else None)
-        if program and any(member.program_id != program.pk for member in data.get("people") or ()):
-            self.add_error("people", pgettext("loyalty", "Some of them are members of another program."))
-        return data
 
 
 class TypedName(forms.CharField):

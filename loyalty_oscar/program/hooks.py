@@ -153,7 +153,7 @@ reward_uses: Hook[RewardUse] = Hook("reward_uses", RewardUse, on_error=RAISE)
 
 
 class SegmentUse(Protocol):
-    """Says what names a list of members without a reference of the database, so that it is not deleted."""
+    """Says what names a group of members without a reference of the database, so that it is not deleted."""
 
     def __call__(self, *, segment: Segment) -> Iterable[str]:
         """Return a sentence for each thing that names it."""

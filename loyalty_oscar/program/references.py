@@ -52,6 +52,12 @@ def page_of(row: Model) -> str:
         return ""
 
 
+def link_of(row: Model) -> str | SafeString:
+    """Return a row with what it is, linked to its page where it has one."""
+    url = page_of(row)
+    return format_html('<a href="{}">{}</a>', url, named(row)) if url else named(row)
+
+
 def about(*, reference: str) -> tuple[str, str] | None:
     """Return what a reference is about and its page; None where nobody knows."""
     kind, _colon, rest = reference.partition(":")

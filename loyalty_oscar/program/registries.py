@@ -279,4 +279,12 @@ class NamesSets(Protocol):
         ...
 
 
-traits: Registry[Trait] = Registry("trait", Trait, also=[NamesSets])
+class LooksAtAll(Protocol):
+    """Of a trait whose parameters can be wrong together, though each alone makes sense."""
+
+    def wrong(self, *, params: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return what is wrong with its parameters, by the field that is to be changed."""
+        ...
+
+
+traits: Registry[Trait] = Registry("trait", Trait, also=[NamesSets, LooksAtAll])

@@ -1,4 +1,4 @@
-"""Who is in a segment: asked for members, and changed for those that are lists."""
+"""Who is in a segment: asked for members, and changed for those that are lists (`segment_rules` has the others)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import pgettext
+
+from loyalty_oscar.kernel.errors import LoyaltyError
 
 from .db import write_db
 from .hooks import merge_parts
 from .models import Member, Segment, SegmentMember
 from .registries import facts
+from .rows import TOGETHER, write_rows
 
 
 class SegmentsFact:
@@ -67,43 +71,66 @@ def members_of(*, segment: Segment) -> frozenset[int]:
 
 
 def set_members(*, segment: Segment, member_ids: Collection[int], at: datetime) -> int:
-    """Let exactly these members be in a segment from a moment on; returns how many came or went."""
+    """
+    Let exactly these members be on a list from a moment on; returns how many came or went.
+
+    Raises `LoyaltyError` for a segment by rule: its traits say who is in it.
+    """
     db = write_db()
     with transaction.atomic(using=db):
-        Segment.objects.using(db).select_for_update().get(pk=segment.pk)
+        stored = Segment.objects.using(db).select_for_update().get(pk=segment.pk)
+        if stored.kind != Segment.Kind.LIST:
+            raise LoyaltyError(f"who is in the segment {stored.code} is decided by its traits")
         before, wanted = members_of(segment=segment), frozenset(member_ids)
         if before == wanted and segment.counted_at:
             return 0
-        gone = SegmentMember.objects.using(db).filter(segment=segment, is_current=True, member_id__in=before - wanted)
-        gone.update(is_current=None, until=at)
-        SegmentMember.objects.using(db).bulk_create(
-            [SegmentMember(segment=segment, member_id=pk, since=at) for pk in sorted(wanted - before)], batch_size=1000
-        )
+        changed = change_members(segment=stored, came=wanted - before, gone=before - wanted, at=at)
         Segment.objects.using(db).filter(pk=segment.pk).update(counted=len(wanted), counted_at=at)
     segment.counted, segment.counted_at = len(wanted), at
-    return len(before ^ wanted)
+    return changed
 
 
-def forget_member(*, member: Member, at: datetime) -> None:
+def change_members(*, segment: Segment, came: Collection[int], gone: Collection[int], at: datetime) -> int:
+    """Write down who came into a segment and who left it; returns how many. The caller holds the segment's lock."""
+    if not came and not gone:
+        return 0
+    db = write_db()
+    rows, left = SegmentMember.objects.using(db).filter(segment=segment, is_current=True), sorted(gone)
+    for start in range(0, len(left), TOGETHER):
+        rows.filter(member_id__in=left[start : start + TOGETHER]).update(is_current=None, until=at)
+    write_rows(rows=[SegmentMember(segment=segment, member_id=pk, since=at) for pk in sorted(came)])
+    counted = F("counted") + len(came) - len(gone)
+    Segment.objects.using(db).filter(pk=segment.pk).update(counted=counted, counted_at=at)
+    return len(came) + len(gone)
+
+
+def forget_member(*, member: Member) -> None:
     """Take a member out of every segment, and out of its past."""
-    for segment_id in segments_of(member_id=member.pk):
-        segment = Segment(pk=segment_id)
-        set_members(segment=segment, member_ids=members_of(segment=segment) - {member.pk}, at=at)
-    SegmentMember.objects.using(write_db()).filter(member=member).delete()
+    db = write_db()
+    with transaction.atomic(using=db):
+        rows = Segment.objects.using(db).filter(rows__member=member, rows__is_current=True)
+        ids = list(rows.order_by("pk").values_list("pk", flat=True))
+        there = Segment.objects.using(db).filter(pk__in=ids)
+        list(there.order_by("pk").select_for_update())
+        SegmentMember.objects.using(db).filter(member=member).delete()
+        there.update(counted=F("counted") - 1)
 
 
 class SegmentsMove:
-    """Who becomes one with another member is in the other's place in every segment."""
+    """
+    Who becomes one with another member is in the other's place on every list. Segments by rule stay as they are: the
+    next look decides who is in them.
+    """
 
     def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
-        """Say in which segments the other member is from then on."""
+        """Say on which lists the other member is from then on."""
         names = segment_names(program_id=member.program_id)
-        for pk in sorted(segments_of(member_id=member.pk)):
-            yield pgettext("loyalty", "Is on the list “%(segment)s” from then on.") % {"segment": names[pk]}
+        for pk in sorted(_lists_of(member)):
+            yield pgettext("loyalty", "Is in the group “%(segment)s” from then on.") % {"segment": names[pk]}
 
     def move(self, *, member: Member, into: Member, at: datetime) -> dict[str, list[int]]:
         """Put the other member in; returns where the first was, and where the other came in."""
-        before, there = segments_of(member_id=member.pk), segments_of(member_id=into.pk)
+        before, there = _lists_of(member), _lists_of(into)
         for pk in sorted(before):
             segment = Segment(pk=pk)
             wanted = members_of(segment=segment) - {member.pk} | {into.pk}
@@ -117,6 +144,11 @@ class SegmentsMove:
             if segment is not None:
                 out = {into.pk} if pk in moved["came"] else set()
                 set_members(segment=segment, member_ids=members_of(segment=segment) - out | {member.pk}, at=at)
+
+
+def _lists_of(member: Member) -> frozenset[int]:
+    rows = SegmentMember.objects.using(write_db()).filter(member=member, is_current=True)
+    return frozenset(rows.filter(segment__kind=Segment.Kind.LIST).values_list("segment_id", flat=True))
 
 
 merge_parts.register("segments", order=5)(SegmentsMove())

@@ -83,7 +83,7 @@ def _offer(reward: Reward, stock: RewardStock) -> Iterator[str]:
     if reward.rank:
         yield pgettext("loyalty", "for %(who)s") % {"who": of_level(reward=reward)}
     if reward.segment:
-        yield pgettext("loyalty", "only for the list “%(list)s”") % {"list": reward.segment.name}
+        yield pgettext("loyalty", "only for the group “%(group)s”") % {"group": reward.segment.name}
     if reward.per_member is not None:
         text = npgettext("loyalty", "%(count)s for each member", "%(count)s for each member", reward.per_member)
         yield text % {"count": money.number(reward.per_member)}

@@ -32,4 +32,7 @@ class ShopConfig(AppConfig):
         for feature in FEATURES:
             if apps.is_installed(f"loyalty_oscar.{feature}"):
                 import_module(f"{self.name}.{feature}")
+        from . import segments
+
         autodiscover_modules("loyalty_rules")
+        segments.channel.register()

@@ -12,7 +12,7 @@ class TiersConfig(AppConfig):
         from loyalty_oscar.program.hooks import level_counts, level_lists, moment_notes, order_effects
         from loyalty_oscar.program.registries import facts
 
-        from . import givers, merging, receivers, words  # noqa: F401
+        from . import givers, merging, receivers, traits, words  # noqa: F401
         from .effects import climbing
         from .facts import ranks_at, tiers_at
         from .queries import counts_of, levels, percents_now

@@ -248,7 +248,7 @@ class TestAList:
         set_members(segment=segment, member_ids=[member.pk], at=on)
         set_members(segment=segment, member_ids=[], at=off)
         said = says(*PER_ORDER, ("segment", {"segment": segment.pk}))
-        points, name = found(r"(\d+) paws for each order, for members on the list “(\w+)”\.", said)
+        points, name = found(r"(\d+) paws for each order, for members in the group “(\w+)”\.", said)
         assert Segment.objects.get(name=name) == segment
         second = timedelta(seconds=1)
         moments = (on - second, on, on + second, off - second, off)

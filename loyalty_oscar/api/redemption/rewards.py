@@ -278,7 +278,7 @@ class TakeRewardView(MemberView):
             claim = buy(reward=reward, member=member, key=key, at=at, text=text)
         except CannotClaim as refused:
             if reward.segment_id and refused.because.code == NOT_FOR_YOU:
-                raise NotFound from refused  # Nobody is told of what is for a list that they are not on.
+                raise NotFound from refused  # Nobody is told of what is for a group that they are not in.
             raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
         if claim.reward_id != reward.pk:
             text = pgettext("loyalty", "This key was used for another reward.")

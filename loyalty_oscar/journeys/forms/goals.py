@@ -123,7 +123,7 @@ class GoalForm(LaterGoalForm):
         return GoalGift(points=goal.points, reward=goal.reward, target=goal.target if is_money else None)
 
     def _know_the_program(self) -> None:
-        """Offer the levels, lists and rewards of the program, and have points typed as it counts them."""
+        """Offer the levels, groups and rewards of the program, and have points typed as it counts them."""
         fields: Any = self.fields
         offer_for_whom(form=self, program=self.program)
         if "reward" in fields and self.program:

@@ -153,4 +153,14 @@ class Migration(migrations.Migration):
             model_name='case',
             constraint=models.CheckConstraint(condition=models.Q(('points', 0), ('reward', None), _connector='OR'), name='loyalty_case_gives', violation_error_message='Say how much or choose a reward, not both.'),
         ),
+        migrations.AlterField(
+            model_name='campaign',
+            name='segment',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this group of members'),
+        ),
+        migrations.AlterField(
+            model_name='goal',
+            name='segment',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this group of members'),
+        ),
     ]

@@ -47,10 +47,28 @@ class Migration(migrations.Migration):
                 ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='counts', to='loyalty_program.segment')),
             ],
             options={
-                'verbose_name': 'size of a list',
-                'verbose_name_plural': 'sizes of lists',
+                'verbose_name': 'size of a group',
+                'verbose_name_plural': 'sizes of groups',
                 'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('segment', 'day'), name='loyalty_segmentcount_day')],
             },
+        ),
+        migrations.AlterModelOptions(
+            name='segment',
+            options={'verbose_name': 'group of members', 'verbose_name_plural': 'groups of members'},
+        ),
+        migrations.AlterModelOptions(
+            name='segmentmember',
+            options={'verbose_name': 'member of a group', 'verbose_name_plural': 'members of groups'},
+        ),
+        migrations.AlterConstraint(
+            model_name='segment',
+            name='loyalty_segment_code',
+            constraint=models.UniqueConstraint(fields=('program', 'code'), name='loyalty_segment_code', violation_error_message='There is a group with this code already. Choose another code.'),
+        ),
+        migrations.AlterField(
+            model_name='reward',
+            name='segment',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty_program.segment', verbose_name='and only this group of members'),
         ),
     ]

@@ -35,14 +35,14 @@ class Segment(models.Model):
     counted_at = models.DateTimeField(pgettext_lazy("loyalty", "counted"), null=True, editable=False)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "list of members")
-        verbose_name_plural = pgettext_lazy("loyalty", "lists of members")
+        verbose_name = pgettext_lazy("loyalty", "group of members")
+        verbose_name_plural = pgettext_lazy("loyalty", "groups of members")
         constraints = [
             models.UniqueConstraint(
                 fields=["program", "code"],
                 name="loyalty_segment_code",
                 violation_error_message=pgettext_lazy(
-                    "loyalty", "There is a list with this code already. Choose another code."
+                    "loyalty", "There is a group with this code already. Choose another code."
                 ),
             )
         ]
@@ -65,8 +65,8 @@ class SegmentMember(models.Model):
     is_current = models.BooleanField(null=True, default=True)
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "member on a list")
-        verbose_name_plural = pgettext_lazy("loyalty", "members on lists")
+        verbose_name = pgettext_lazy("loyalty", "member of a group")
+        verbose_name_plural = pgettext_lazy("loyalty", "members of groups")
         constraints = [
             models.UniqueConstraint(fields=["segment", "member", "is_current"], name="loyalty_segmentmember_current"),
             models.CheckConstraint(
@@ -89,8 +89,8 @@ class SegmentCount(models.Model):
     counted = models.PositiveIntegerField(pgettext_lazy("loyalty", "members"))
 
     class Meta:
-        verbose_name = pgettext_lazy("loyalty", "size of a list")
-        verbose_name_plural = pgettext_lazy("loyalty", "sizes of lists")
+        verbose_name = pgettext_lazy("loyalty", "size of a group")
+        verbose_name_plural = pgettext_lazy("loyalty", "sizes of groups")
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["segment", "day"], name="loyalty_segmentcount_day")]
 

@@ -176,7 +176,7 @@ class RewardFormBase(forms.ModelForm):
         self._know_the_program()
 
     def _know_the_program(self) -> None:
-        """Offer the levels and lists of the program, and have points and money typed as it counts them."""
+        """Offer the levels and groups of the program, and have points and money typed as it counts them."""
         unit = self.program.unit_or_none if self.program else None
         fields: Any = self.fields
         offer_for_whom(form=self, program=self.program)

@@ -76,7 +76,7 @@ def closed_percent(*, sale: Sale, dates: rules.SaleTerms) -> int:
     Return how many of a hundred customers no door lets in: 100 only where it is nobody. Customers are the accounts that
     may sign in, without staff.
 
-    Who is on a list and on a level is counted twice, so it may be more.
+    Who is in a group and on a level is counted twice, so it may be more.
     """
     customers = get_user_model().objects.using(write_db()).filter(is_active=True, is_staff=False).count()
     admitted = min(customers, _admitted(sale, dates))

@@ -86,7 +86,7 @@ def open_goals(*, visit: Visit, at: datetime) -> list[Goal]:
 
 
 def _is_meant(goal: Goal, visit: Visit, at: datetime) -> bool:
-    """Return whether a goal is for the visitor; what is for a level or a list nobody else is told of."""
+    """Return whether a goal is for the visitor; what is for a level or a group nobody else is told of."""
     if not goal.rank and goal.segment_id is None:
         return True
     return visit.member is not None and bool(meant_then(row=goal, asked={(visit.member.pk, at)}))

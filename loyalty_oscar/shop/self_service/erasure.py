@@ -63,7 +63,7 @@ def erase(*, member: Member, at: datetime) -> None:
             ledger.release(hold_id=hold.pk, account_id=hold.account_id, because=Because("person_left"), at=at)
         Note.objects.using(write_db()).filter(entry__account__member=member).delete()
         events.forget(member_id=member.pk, at=at)
-        forget_member(member=member, at=at)
+        forget_member(member=member)
         forget_birthday(member=member)
         forget_mails(member=member)
         forget_consents(member=member)

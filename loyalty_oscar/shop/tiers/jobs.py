@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from django.db import transaction
@@ -14,8 +15,6 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics, unannounced
-from loyalty_oscar.program.models import JobRun
-from loyalty_oscar.program.operations import keep_place
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.operations import date_waiting_gifts, put_off, settle_all
 from loyalty_oscar.tiers.queries import ladders_in_force, standings_ending
@@ -32,8 +31,6 @@ topics.register(TOPIC)(
     )
 )
 BATCH = 500
-#: A walk that was cut short goes on where it stood within this time, and later from the beginning.
-FRESH = timedelta(hours=20)
 
 
 def run(at: datetime) -> Iterator[int]:
@@ -53,21 +50,9 @@ def run(at: datetime) -> Iterator[int]:
 
 
 def settled(*, ladder: Ladder, at: datetime, failed: Callable[[int], object] = lambda member_id: None) -> Iterator[int]:
-    """Settle all members, many at a time. Where it stands is kept, so that it goes on there when cut short."""
-    row = JobRun.objects.using(write_db()).filter(name="tiers").only("cursor").first()
-    places, name = dict((row and row.cursor) or {}), str(ladder.program_id)
-    last, since = places.get(name, (0, ""))
-    began = datetime.fromisoformat(since) if since else at
-    if began <= at - FRESH:
-        last, began = 0, at
-    for member_id, moved in settle_all(
-        ladder=ladder, at=at, announced=_Announced(ladder, at), after=last, failed=failed
-    ):
-        places[name] = (member_id, began.isoformat())
-        keep_place(name="tiers", cursor=places, at=at)
-        yield moved
-    places.pop(name, None)
-    keep_place(name="tiers", cursor=places or None, at=at)
+    """Settle all members, many at a time."""
+    walk = partial(settle_all, ladder=ladder, at=at, announced=_Announced(ladder, at), failed=failed)
+    yield from jobs.walked(name="tiers", part=str(ladder.program_id), at=at, walk=walk)
 
 
 def about(*, standing: Standing) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import JobRun, Program, State
-from loyalty_oscar.program.operations import note_run
+from loyalty_oscar.program.operations import keep_place, note_run
 from loyalty_oscar.program.tasks import task
 
 from .. import notices
@@ -35,6 +35,8 @@ from ..storefront import basket_holds
 logger = logging.getLogger("loyalty_oscar")
 #: So long a nightly job that has not ended is taken to be at work; then its process is taken to have died.
 AT_WORK = timedelta(hours=2)
+#: A walk that was cut short goes on where it stood within this time, and later from the beginning.
+FRESH = timedelta(hours=20)
 
 
 class NotAllDone(LoyaltyError):
@@ -247,10 +249,30 @@ def titles() -> dict[str, str | Promise]:
     return {job.name: job.title for job in JOBS}
 
 
-def add(*, job: Job) -> None:
-    """Have a feature's job done too: after those of points, before the messages leave."""
-    if job.name not in {known.name for known in JOBS}:
-        JOBS.insert(-1, job)
+def add(*, job: Job, before: str = "") -> None:
+    """Have a feature's job done too: after those of points, before the one that is named, or the messages leave."""
+    names = [known.name for known in JOBS]
+    if job.name not in names:
+        JOBS.insert(names.index(before) if before in names else -1, job)
+
+
+def walked(*, name: str, part: str, at: datetime, walk: Callable[..., Iterable[tuple[int, int]]]) -> Iterator[int]:
+    """
+    Walk through one part of a job: `walk(after=…)` goes from a key on, and yields the last key and how much was done.
+
+    Where it stands is kept, so that it goes on there when it was cut short less than a day ago. Yields how much.
+    """
+    row = JobRun.objects.using(write_db()).filter(name=name).only("cursor").first()
+    places = dict((row and row.cursor) or {})
+    last, since = places.get(part, (0, at.isoformat()))
+    if datetime.fromisoformat(since) <= at - FRESH:
+        last, since = 0, at.isoformat()
+    for key, done in walk(after=last):
+        places[part] = (key, since)
+        keep_place(name=name, cursor=places, at=at)
+        yield done
+    places.pop(part, None)
+    keep_place(name=name, cursor=places or None, at=at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

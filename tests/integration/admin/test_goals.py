@@ -86,8 +86,9 @@ class TestAGoalInTheAdmin:
         goal = Goal.objects.get()
         assert (goal.points, goal.reward, goal.rank, goal.segment) == (0, reward, 2, segment)
         assert says(root, goal) == (
-            "3 orders within 60 days: “A grooming”, once for each member, for level Silver and above, only for the list"
-            " “Friends”, for orders from 1 June 2026, 00:00 (CEST) on, placed before 1 September 2026, 00:00 (CEST)"
+            "3 orders within 60 days: “A grooming”, once for each member, for level Silver and above, only for the"
+            " group “Friends”, for orders from 1 June 2026, 00:00 (CEST) on, placed before 1 September 2026,"
+            " 00:00 (CEST)"
         )
 
     def test_takes_money_as_an_amount(self, root, unit):

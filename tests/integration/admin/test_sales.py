@@ -219,7 +219,7 @@ class TestTheDoctorOnSales:
         a_sale(unit, a_product(), doors=((7, GOLD_FROM), (nobody, GOLD_FROM)), public_from=None)
         assert "“First on the trail”: It opens to nobody." in told(Level.ERROR)
         assert "“First on the trail”: There is no level 7, so nobody gets in by it." in told(Level.WARNING)
-        assert "“First on the trail”: Nobody is on the list “Friends of the house”." in told(Level.WARNING)
+        assert "“First on the trail”: Nobody is in the group “Friends of the house”." in told(Level.WARNING)
 
     def test_names_sales_of_one_product_that_contradict_each_other(self, unit):
         a_ladder(unit=unit)

@@ -145,7 +145,7 @@ ABOUT_ORDERS = {
     r"(?:in orders with|if it has) at least (\d+) paid pieces": lambda o, n: (
         sum(line.quantity for line in o.lines if line.paid_minor) >= int(n)
     ),
-    r"for members on a list that is not there": lambda o: False,
+    r"for members in a group that is not there": lambda o: False,
     r"on (\w+days)": lambda o, name: local_day(o).weekday() == WEEKDAYS.index(name),
     r"for members of level (\w+) or higher": lambda o, name: rank_of(o) >= LEVELS.index(name) + 1,
     r"for members of level (Gold)": lambda o, name: rank_of(o) == 3,

@@ -101,7 +101,7 @@ class TestThePage:
 
     def test_names_members_and_shows_them_again(self, admin_client, unit, people):
         chosen = ",".join(str(pk) for pk in people[:2])
-        add = reverse("admin:loyalty_program_segment_add")
+        add = reverse("admin:loyalty_program_segment_add") + "?type=list"
         assert admin_client.post(add, self.typed(unit, people=chosen)).status_code == 302
         segment = Segment.objects.get()
         assert members_of(segment=segment) == set(people[:2])
@@ -114,7 +114,7 @@ class TestThePage:
         other = Program.objects.create(code="other", name="Other")
         stranger = join(program=other, user_id=a_user("eve@example.com").pk, at=day(1, 2))
         answer = admin_client.post(
-            reverse("admin:loyalty_program_segment_add"), self.typed(unit, people=str(stranger.pk))
+            reverse("admin:loyalty_program_segment_add") + "?type=list", self.typed(unit, people=str(stranger.pk))
         )
         assert answer.context["adminform"].form.errors == {"people": ["Some of them are members of another program."]}
         assert not Segment.objects.exists()

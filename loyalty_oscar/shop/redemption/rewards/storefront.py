@@ -97,7 +97,7 @@ class RewardCard:
 
 def cards(*, visit: Visit, at: datetime, basket: Any = None) -> list[RewardCard]:
     """
-    Return the catalogue as a visitor with this `basket` sees it, the cheapest first; what is for a list only who is on
+    Return the catalogue as a visitor with this `basket` sees it, the cheapest first; what is for a group only who is in
     it.
     """
     unit = visit.unit
@@ -111,7 +111,7 @@ def cards(*, visit: Visit, at: datetime, basket: Any = None) -> list[RewardCard]
     for reward in rewards:
         who = wants.get(reward.pk)
         if reward.segment_id and (who is None or reward.segment_id not in who.segments):
-            continue  # Nobody is told of what is for a list that they are not on.
+            continue  # Nobody is told of what is for a group that they are not in.
         card = _card(reward, unit, who, left.get(reward.pk), names, at)
         found.append(replace(card, here=_here(reward, unit, currency_of(basket=basket))))
     return found
@@ -349,7 +349,7 @@ def dot(*, subject: Visit, request: Any) -> tuple[str, Mapping[str, Any]] | None
 def is_in_reach(*, visit: Visit, at: datetime) -> bool:
     """
     Return whether a visitor can have any reward now. No query, unless all that the points suffice for are limited: for
-    a level, a list, by number.
+    a level, a group, by number.
     """
     if visit.unit is None or visit.account is None:
         return False

@@ -93,7 +93,7 @@ class ClaimRewardView(RewardDoor):
             )
         except CannotClaim as refused:
             if reward.segment_id and refused.because.code == NOT_FOR_YOU:
-                # Nobody is told of what is for a list that they are not on.
+                # Nobody is told of what is for a group that they are not in.
                 raise http.Http404("no such reward") from refused
             return self.say_why(sentence(because=refused.because, unit=self.unit), code)
         except LoyaltyError:

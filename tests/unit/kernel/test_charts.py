@@ -2,7 +2,7 @@
 
 import pytest
 
-from loyalty_oscar.insights.rules import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, bars, line, step_of
+from loyalty_oscar.kernel.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, bars, line, step_of
 
 
 class TestTheLinesAcross:

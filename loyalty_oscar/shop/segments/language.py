@@ -1,0 +1,51 @@
+"""The trait `language`: in which language members are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.people.models import Contact
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.forms import language_name
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.registries import traits
+
+
+class LanguageTrait:
+    """Members who are written to in one of `languages` (codes); of whom nobody knows, in the shop's own."""
+
+    label, is_personal = pgettext_lazy("loyalty", "Language"), False
+
+    def fields(self, *, program_id: int) -> Mapping[str, Any]:
+        return {
+            "languages": forms.MultipleChoiceField(
+                label=pgettext("loyalty", "One of"),
+                help_text=pgettext("loyalty", "Who chose none is taken to read the shop’s own language."),
+                choices=[(code, language_name(code)) for code, _name in settings.LANGUAGES],
+                widget=forms.CheckboxSelectMultiple,
+            )
+        }
+
+    def says(self, *, params: Mapping[str, Any], program_id: int) -> str:
+        names = ", ".join(map(language_name, params["languages"]))
+        return pgettext("loyalty", "language: %(languages)s") % {"languages": names}
+
+    def holders(
+        self, *, program_id: int, params: Mapping[str, Any], at: datetime, after: int, last: int
+    ) -> Collection[int]:
+        rows = Contact.objects.using(write_db()).filter(member_id__gt=after, member_id__lte=last)
+        known = dict(rows.filter(member__program=program_id).exclude(language="").values_list("member_id", "language"))
+        found = {pk for pk, code in known.items() if code in params["languages"]}
+        if settings.LANGUAGE_CODE in params["languages"]:
+            members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+            found |= set(members.values_list("pk", flat=True)) - known.keys()
+        return found
+
+
+traits.register("language")(LanguageTrait())
