@@ -22,7 +22,7 @@ MOST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Audience:
+class Reach:
     """
     How many members a campaign would come to today, and how many `without` the consent that its letter needs: those
     get no letter, and nothing at all where it is a surprise. There are `more` where not all were looked at. `is_found`
@@ -35,7 +35,7 @@ class Audience:
     is_found: bool = False
 
 
-def audience(*, campaign: Campaign, at: datetime) -> Audience:
+def audience(*, campaign: Campaign, at: datetime) -> Reach:
     """Return to whom a campaign would come on the day of a moment, by the clock of its program. Some ten queries."""
     zone, occasion = campaign.program.time_zone, occasions.get(campaign.occasion)
     today = periods.local_day(at=at, zone=zone)
@@ -51,7 +51,7 @@ def audience(*, campaign: Campaign, at: datetime) -> Audience:
     says = campaign.texts.exists()
     may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=ids, at=at) if says and ids else frozenset(ids)
     is_promise = campaign.is_public and bool(promise_of(row=campaign))
-    return Audience(
+    return Reach(
         members=len(ids) if is_promise else len(may),
         without=len(ids) - len(may),
         more=len(found) > MOST,

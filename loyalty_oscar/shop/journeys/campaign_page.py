@@ -1,20 +1,35 @@
-"""What stands beside a campaign on its page in the admin: to whom it would come today, and what came of it."""
+"""
+What stands beside a campaign on its page in the admin: to whom it would come today, what a real member would read, and
+what came of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.contrib import admin
 from django.utils.translation import npgettext, pgettext
+from oscar.core.loading import get_model
 
-from loyalty_oscar.journeys.audience import Audience, audience
+from loyalty_oscar.journeys.audience import Reach, audience
+from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
-from loyalty_oscar.journeys.occasions import occasions
+from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, Group, Result, result_of
+from loyalty_oscar.people.consents import allowed
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program.forms import language_name
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import promise_of
 
+from ..notices.letters import language_of
+from .messages import message_of
+
 Piece = tuple[str, Mapping[str, Any]]
+#: So much of what somebody looks for is read.
+LONGEST_NAME = 100
 
 
 @contributions.register("admin:campaign", "audience", order=10)
@@ -26,7 +41,7 @@ def today(*, subject: Campaign, request: Any) -> Piece | None:
     return "loyalty/admin/audience.html", {"found": found, "sentences": list(in_words(campaign=subject, found=found))}
 
 
-def in_words(*, campaign: Campaign, found: Audience) -> Iterator[str]:
+def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
     """Yield to how many members a campaign would come today, and how many of them can't be written to."""
     told, count = {"count": money.number(found.members)}, found.members
     if not found.is_found:
@@ -87,7 +102,7 @@ def shares(*, campaign: Campaign, found: Result) -> Iterator[str]:
         ),
         pgettext(
             "loyalty",
-            "Not enough data: the %(days)s days are over for %(members)s of those to whom it came; it takes %(enough)s.",
+            "Not enough data: %(days)s days are over for %(members)s of those to whom it came; %(enough)s are needed.",
         ),
     )
     if not campaign.is_public and campaign.program.holdout_percent:
@@ -96,7 +111,7 @@ def shares(*, campaign: Campaign, found: Result) -> Iterator[str]:
             pgettext("loyalty", "Of %(members)s members of the control group %(ordered)s did: %(part)s."),
             pgettext(
                 "loyalty",
-                "Not enough data: the %(days)s days are over for %(members)s of the control group; it takes %(enough)s.",
+                "Not enough data: %(days)s days are over for %(members)s of the control group; %(enough)s are needed.",
             ),
         )
 
@@ -108,3 +123,42 @@ def _share(group: Group, text: str, too_few: str) -> str:
         return too_few % said
     part = pgettext("loyalty", "%(percent)s\u00a0%%") % {"percent": money.number(group.percent)}
     return text % {**said, "part": part}
+
+
+@contributions.register("admin:campaign", "letter", order=15)
+def letter(*, subject: Campaign, request: Any) -> Piece | None:
+    """Return what a member would read, whom somebody looked for; for those who may look at members."""
+    if not request.user.has_perm("loyalty_program.view_member") or not subject.texts.exists():
+        return None
+    typed = request.GET.get("as", "").strip()[:LONGEST_NAME]
+    told: dict[str, Any] = {"typed": typed, "longest": LONGEST_NAME}
+    member = _found(typed, subject, request) if typed else None
+    if member is not None:
+        with language_of(user=member.user) as language:
+            message = _message(subject, member, language)
+        told |= {"member": member, "message": message, "language": language_name(language.split("-")[0])}
+        told["may"] = member.pk in allowed(purpose=Consent.Purpose.LETTERS, member_ids=[member.pk], at=clock.now())
+    return "loyalty/admin/letter.html", told
+
+
+def _found(typed: str, campaign: Campaign, request: Any) -> Member | None:
+    """Return the first member of the program whom the search of the list of members finds."""
+    rows = Member.objects.filter(program=campaign.program_id, user__isnull=False, merged_into=None)
+    found, _many = admin.site._registry[Member].get_search_results(request, rows.select_related("user"), typed)
+    return found.order_by("pk").first()
+
+
+def _message(campaign: Campaign, member: Member, language: str) -> Message | None:
+    """Return what a campaign would say to a member, of an order of the one that came last."""
+    orders = get_model("order", "Order").objects.filter(user=member.user_id).order_by("-pk")
+    is_of_order = campaign.occasion in (*OF_ORDERS, REVIEW, WARRANTY)
+    return message_of(
+        campaign=campaign,
+        member=member,
+        key="",
+        source="",
+        order_id=orders.values_list("pk", flat=True).first() if is_of_order else None,
+        points=campaign.points,
+        language=language,
+        at=clock.now(),
+    )
