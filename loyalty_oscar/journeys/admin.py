@@ -77,11 +77,9 @@ class TextInline(admin.StackedInline):
     form = CampaignTextForm
     formset = CampaignTexts
     template = "loyalty/admin/texts.html"
+    extra = 0
     verbose_name = pgettext_lazy("loyalty", "language")
     verbose_name_plural = pgettext_lazy("loyalty", "What it says")
-
-    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
-        return 0 if obj and obj.texts.exists() else 1
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         may = self.has_change_permission(request, obj)

@@ -36,7 +36,7 @@ NAMES: Mapping[str, Any] = {
 HELP: Mapping[str, Any] = {
     known.ORDER_PLACED: pgettext_lazy("loyalty", "To say thank you at once."),
     known.ORDER_FINAL: pgettext_lazy("loyalty", "Some days later: is all well? A review? What goes with it?"),
-    known.SURPRISE: pgettext_lazy("loyalty", "Drawn by lot each month; nobody twice a year."),
+    known.SURPRISE: pgettext_lazy("loyalty", "Drawn by chance each month; nobody twice a year."),
     known.LATE: pgettext_lazy(
         "loyalty", "Half as long again as this member usually takes between two orders; from three orders on."
     ),
@@ -63,8 +63,8 @@ def occasion_of(*, campaign: Campaign, sets: Mapping[str, str]) -> str:
     if campaign.occasion == known.SURPRISE and params.get("members"):
         text = npgettext(
             "loyalty",
-            "A surprise for %(count)s member each month, drawn by lot",
-            "A surprise for %(count)s members each month, drawn by lot",
+            "A surprise for %(count)s member each month, drawn by chance",
+            "A surprise for %(count)s members each month, drawn by chance",
             params["members"],
         )
         return text % {"count": money.number(params["members"])}

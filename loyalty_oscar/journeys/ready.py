@@ -28,7 +28,7 @@ USUAL = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ready:
+class ReadyCampaign:
     """
     A campaign to be added: its columns (`more`), what it says, and `about`, what staff read of it. What it gives is
     worth so many of the smallest coins of the program's currency (`minor`; 0 = it only writes).
@@ -46,7 +46,7 @@ class Ready:
 
 
 READY = (
-    Ready(
+    ReadyCampaign(
         code="thank-you",
         name=pgettext_lazy("loyalty", "Thank you"),
         about=pgettext_lazy("loyalty", "At once, after every order."),
@@ -58,13 +58,12 @@ READY = (
             "{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="all-well",
         name=pgettext_lazy("loyalty", "Is all well?"),
         about=pgettext_lazy(
             "loyalty",
-            "Three days after an order arrived. Who says that something is wrong gets no further letter about it, and"
-            " you find a case on the dashboard.",
+            "Three days after an order arrived. Who has a problem gets no further letter about it, and you get a case.",
         ),
         occasion=ORDER_FINAL,
         params={"question": "problem"},
@@ -72,11 +71,10 @@ READY = (
         subject=pgettext_lazy("loyalty", "Is all well with {product}?"),
         body=pgettext_lazy(
             "loyalty",
-            "Hello {first_name},\n\nyour order has arrived: {product}. Is all well with it? One click is enough, and if"
-            " it is not, we see to it.\n\n{shop}",
+            "Hello {first_name},\n\n{product} has arrived. Is all well with it? If not, we see to it.\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="review-request",
         name=pgettext_lazy("loyalty", "Your opinion"),
         about=pgettext_lazy("loyalty", "Ten days after an order arrived, where nothing was wrong with it."),
@@ -89,7 +87,7 @@ READY = (
             " words do:\n{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="goes-with-it",
         name=pgettext_lazy("loyalty", "What goes with it"),
         about=pgettext_lazy(
@@ -106,7 +104,7 @@ READY = (
             "{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="happy-birthday",
         name=pgettext_lazy("loyalty", "Happy birthday"),
         about=pgettext_lazy("loyalty", "Once a year, for who told the day a month before."),
@@ -120,7 +118,7 @@ READY = (
             " {gift}.\n{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="we-miss-you",
         name=pgettext_lazy("loyalty", "We have not seen you for a while"),
         about=pgettext_lazy(
@@ -136,7 +134,7 @@ READY = (
             " {gift} in your account.\n{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="saint-nicholas",
         name=pgettext_lazy("loyalty", "A little something for Saint Nicholas"),
         about=pgettext_lazy("loyalty", "On 6 December; choose the day and the season that suit your shop."),
@@ -151,10 +149,10 @@ READY = (
             " season!\n{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="just-so",
         name=pgettext_lazy("loyalty", "Just so"),
-        about=pgettext_lazy("loyalty", "Three members each month, drawn by lot, nobody twice a year."),
+        about=pgettext_lazy("loyalty", "Three members each month, drawn by chance, nobody twice a year."),
         occasion=SURPRISE,
         minor=500,
         params={"members": 3},
@@ -166,7 +164,7 @@ READY = (
             " account.\n{link}\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="what-was-it",
         name=pgettext_lazy("loyalty", "Why did you stay away?"),
         about=pgettext_lazy("loyalty", "Two months after a missed order: one question, and no gift."),
@@ -180,7 +178,7 @@ READY = (
             " we read every answer.\n\n{shop}",
         ),
     ),
-    Ready(
+    ReadyCampaign(
         code="farewell",
         name=pgettext_lazy("loyalty", "Farewell"),
         about=pgettext_lazy("loyalty", "Ten months after a missed order: the last letter, with one question."),
@@ -190,8 +188,8 @@ READY = (
         subject=pgettext_lazy("loyalty", "Goodbye, {first_name}?"),
         body=pgettext_lazy(
             "loyalty",
-            "Hello {first_name},\n\nit looks as if you had left us. If so, thank you for the time with us, and will you"
-            " tell us why? This is our last letter of this kind.\n\n{shop}",
+            "Hello {first_name},\n\nit looks as if you had left us. Will you tell us why? This is our last letter of"
+            " this kind.\n\n{shop}",
         ),
     ),
 )
@@ -205,7 +203,7 @@ def add_ready(*, unit: Unit, at: datetime) -> list[Campaign]:
         return [_add(ready, unit, at) for ready in READY if ready.code not in there]
 
 
-def _add(ready: Ready, unit: Unit, at: datetime) -> Campaign:
+def _add(ready: ReadyCampaign, unit: Unit, at: datetime) -> Campaign:
     db, rate = write_db(), rate_of(unit=unit)
     points = USUAL if rate is None else -(-ready.minor * rate.points // rate.minor)
     campaign = Campaign.objects.using(db).create(
@@ -226,7 +224,7 @@ def _add(ready: Ready, unit: Unit, at: datetime) -> Campaign:
     return campaign
 
 
-def _said(ready: Ready) -> dict[str, tuple[str, str]]:
+def _said(ready: ReadyCampaign) -> dict[str, tuple[str, str]]:
     """Return subject and text in each language of the shop that has words of its own for them; else in English."""
     found = {}
     with translation.override("en"):

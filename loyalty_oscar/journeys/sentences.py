@@ -58,7 +58,7 @@ def whom(*, campaign: Campaign) -> Iterator[str]:
         text = pgettext("loyalty", "for level %(level)s and above")
         yield text % {"level": called.get(campaign.rank, money.number(campaign.rank))}
     if campaign.segment:
-        yield pgettext("loyalty", "only for the list “%(list)s”") % {"list": campaign.segment.name}
+        yield pgettext("loyalty", "only for the group “%(group)s”") % {"group": campaign.segment.name}
     if orders := campaign.orders_wanted:
         text = npgettext(
             "loyalty",

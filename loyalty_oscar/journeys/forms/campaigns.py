@@ -147,7 +147,7 @@ class CampaignForm(forms.ModelForm):
         tell_cost(form=self, unit=self.unit, names=["points"], members=people)
         tell_cost(form=self, unit=self.unit, names=["budget"])
         if self.instance.pk:
-            self.initial |= {name: value for name, value in self.instance.params.items() if name in self.own}
+            self.initial.update({name: value for name, value in self.instance.params.items() if name in self.own})
         else:
             self.fields["starts_at"].initial = clock.now()
             self.fields["is_public"].initial = self.occasion not in UNASKED

@@ -19,7 +19,8 @@ class ReadyForm(forms.Form):
     def __init__(self, *args: Any, units: Sequence[Unit], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.units = {unit.program_id: unit for unit in units}
-        self.fields["program"].choices = [(pk, unit.program.name) for pk, unit in self.units.items()]
+        program: Any = self.fields["program"]
+        program.choices = [(pk, unit.program.name) for pk, unit in self.units.items()]
 
     @property
     def unit(self) -> Unit:

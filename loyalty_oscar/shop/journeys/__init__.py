@@ -18,6 +18,7 @@ from . import (  # noqa: F401 - each registers its pieces
     mail,
     prompts,
     reviews,
+    setup,
     staff,
     storefront,
     warranties,
