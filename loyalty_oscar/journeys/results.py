@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -66,7 +67,7 @@ def result_of(*, campaign: Campaign, at: datetime) -> Result:
     )
 
 
-def _group(rows: QuerySet[Occurrence], at: datetime) -> Group:
+def _group(rows: QuerySet[Any], at: datetime) -> Group:
     until = ExpressionWrapper(OuterRef("since") + timedelta(days=DAYS), output_field=DateTimeField())
     orders = Receipt.objects.filter(
         member=OuterRef("member"), placed_at__gt=OuterRef("since"), placed_at__lte=until, is_gone=False
