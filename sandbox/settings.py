@@ -162,11 +162,10 @@ THUMBNAIL_FORMAT = "PNG"
 
 # -- Mail and queue -------------------------------------------------------------------------------------------------
 
+EMAIL_BACKEND = "sandbox.mail.EmailBackend"
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
-else:
-    EMAIL_BACKEND = "sandbox.mail.EmailBackend"
-    EMAIL_FILE_PATH = VAR / "mail"
+EMAIL_FILE_PATH = VAR / "mail"  # Where the seed writes the last letters of the past in any case.
 DEFAULT_FROM_EMAIL = OSCAR_FROM_EMAIL = "Tumblepaw <hello@tumblepaw.example>"
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")

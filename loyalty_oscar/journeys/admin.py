@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
@@ -25,16 +26,23 @@ from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
-from .forms.campaigns import CampaignForm, occasion_name, sentence
+from .forms.campaigns import campaign_form
 from .forms.goals import GoalForm, LaterGoalForm
-from .models import Campaign, Goal, GoalStanding, Occurrence
-from .sentences import goal_sentence
+from .forms.params import FIELDS, letter_params, params_of
+from .forms.ready import ReadyForm
+from .forms.texts import CampaignTextForm, CampaignTexts, placeholders
+from .models import Campaign, CampaignText, Goal, GoalStanding, Occurrence
+from .occasion_names import HELP, NAMES, occasion_name
+from .occasions import WORD, occasions
+from .ready import READY, add_ready
+from .sentences import campaign_sentences, goal_sentence
 
 
 def reads(campaign: Campaign) -> str:
-    """Return a saved campaign as a sentence, or nothing where the program has no points yet."""
+    """Return a saved campaign as sentences, or nothing where the program has no points yet."""
     unit = campaign.program.unit_or_none
-    return sentence(campaign=campaign, unit=unit) if unit else ""
+    texts = sorted(campaign.texts.all(), key=lambda text: text.pk)
+    return " ".join(campaign_sentences(campaign=campaign, unit=unit, texts=texts)) if unit else ""
 
 
 def in_column(*, campaign: Campaign, points: int | None) -> Any:
@@ -55,12 +63,44 @@ def campaigns_with(*, reward: Reward) -> Iterable[str]:
     return Campaign.objects.filter(reward=reward).values_list("name", flat=True)
 
 
+@set_uses.register("campaigns")
+def sets_of_campaigns(*, product_set: ProductSet) -> Iterable[str]:
+    """Name the campaigns that ask for goods of a product set."""
+    asking = Campaign.objects.filter(params__has_key="sets").order_by("pk")
+    return [campaign.name for campaign in asking if product_set.code in campaign.params["sets"]]
+
+
+class TextInline(admin.StackedInline):
+    """What a campaign says: whoever may change the campaign may change it."""
+
+    model = CampaignText
+    form = CampaignTextForm
+    formset = CampaignTexts
+    template = "loyalty/admin/texts.html"
+    extra = 0
+    verbose_name = pgettext_lazy("loyalty", "language")
+    verbose_name_plural = pgettext_lazy("loyalty", "What it says")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj)
+        return ("language", "subject", "is_meant", "body") if may else ("language", "subject", "body")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # Its page is open to those who may look alone.
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(f"loyalty_journeys.{'change' if obj else 'add'}_campaign")
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
 @admin.register(Campaign)
 class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesUnused, InProgramZone, admin.ModelAdmin):
-    """What brings points besides orders; switched off, and deleted only as long as it gave nothing."""
+    """What comes to members besides what orders earn; switched off, and deleted only as long as nobody came into it."""
 
     change_form_template = "loyalty/admin/campaign.html"
-    form = CampaignForm
+    change_list_template = "loyalty/admin/campaigns.html"
+    inlines = (TextInline,)
     list_display = ("name", "for_what", "gives", "so_far", "at_most", "state", "program")
     list_select_related = ("program__unit", "reward")
     list_filter = ("program", InForceFilter)
@@ -84,6 +124,8 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
     def gives(self, campaign: Campaign) -> Any:
         if campaign.reward is not None:
             return campaign.reward.name
+        if not campaign.points:
+            return pgettext("loyalty", "a letter")
         return in_column(campaign=campaign, points=campaign.points)
 
     @admin.display(description=pgettext_lazy("loyalty", "given"), ordering="spent")
@@ -94,20 +136,69 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
     def at_most(self, campaign: Campaign) -> Any:
         return in_column(campaign=campaign, points=campaign.budget)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
-        return ("program", "for_what", "code") if obj else ()
+    # Those who may only look read these in place of what is typed.
 
-    def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
-        occasion = "for_what" if obj else "occasion"
-        for_whom = ("told_days", "least_orders", "confirmed_only")
-        dates = ("starts_at", "ends_at")
-        gift = ("points", "is_meant", *reward_fields("reward"))
-        return ("program", occasion, "name", "code", *gift, "word", *dates, *for_whom, "budget", "most", "is_on")
+    @admin.display(description=pgettext_lazy("loyalty", "when and for whom"))
+    def reads(self, campaign: Campaign) -> str:
+        return reads(campaign)
+
+    # The form ---------------------------------------------------------------------------------------------------
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
+        return ("program", "for_what", "code", "reads") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any) -> Any:
+        occasion = obj.occasion if obj else request.GET.get("type", "")
+        return super().get_form(request, obj, change, **{**kwargs, "form": campaign_form(occasion=occasion)})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        occasion = obj.occasion if obj else request.GET.get("type", "")
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        gift = ("points", *reward_fields("reward"))
+        if not may:
+            return [(None, {"fields": ("program", "name", "code", "for_what", "reads", *gift, "is_on")})]
+        own = params_of(occasion=occasion)
+        word = ("word",) if occasion == WORD else ()
+        what = ("for_what",) if obj else ()
+        whom = ("rank", "segment", "least_orders", "confirmed_only", "is_public")
+        limits = ("starts_at", "ends_at", "budget", "most", "rest_days")
+        more = letter_params(occasion=occasion)
+        return [
+            (None, {"fields": ("program", "name", "code", "is_on")}),
+            (pgettext("loyalty", "When"), {"fields": (*what, *word, *own, "delay_days")}),
+            (pgettext("loyalty", "For whom"), {"fields": whom}),
+            (pgettext("loyalty", "What it gives"), {"fields": (*gift, "is_meant")}),
+            *([(pgettext("loyalty", "What its letter shows"), {"fields": more})] if more else []),
+            (pgettext("loyalty", "Limits"), {"fields": limits}),
+        ]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the occasion first; the fields follow from it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.GET.get("type") in occasions:
+            told = {"title": occasion_name(request.GET["type"]), "placeholders": placeholders()}
+            return super().add_view(request, form_url, {**(extra_context or {}), **told})
+        known = [code for code in NAMES if code in occasions]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": pgettext("loyalty", "What is it for?"),
+            "opts": self.opts,
+            "media": self.media,
+            "types": [
+                (code, occasion_name(code), HELP.get(code, ""))
+                for code in (*known, *(code for code in occasions if code not in NAMES))
+            ],
+            "units": Unit.objects.exists(),
+        }
+        return TemplateResponse(request, "loyalty/admin/kinds.html", context)
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         if change:  # What was given meanwhile is counted by the operations alone.
-            stored = ["params" if name in form.declared_fields else name for name in form.changed_data]
-            obj.save(update_fields=stored)
+            typed = (name for name in form.changed_data if name != "is_meant")
+            obj.save(update_fields={"params" if name in FIELDS else name for name in typed})
         else:
             super().save_model(request, obj, form, change)
 
@@ -115,7 +206,48 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
         return {
             "sentence": reads(obj),
             "panels": contributions.render("admin:campaign", subject=obj, request=request),
+            "placeholders": placeholders(),
         }
+
+    # Ready ones -------------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        told = {"ready_url": reverse("admin:loyalty_journeys_ready")} if self.has_add_permission(request) else {}
+        return super().changelist_view(request, {**(extra_context or {}), **told})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.ready_view)
+        return [path("ready/", view, name="loyalty_journeys_ready"), *super().get_urls()]
+
+    def ready_view(self, request: HttpRequest) -> HttpResponse:
+        """Add the ready campaigns that are missing, switched off; says before which there are."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        units = list(Unit.objects.select_related("program").order_by("program__name"))
+        form = ReadyForm(request.POST if request.method == "POST" else None, units=units)
+        if request.method == "POST" and form.is_valid():
+            made = add_ready(unit=form.unit, at=clock.now())
+            for campaign in made:
+                self.log_addition(request, campaign, [{"added": {}}])
+            text = npgettext(
+                "loyalty",
+                "%(count)s campaign was added, switched off.",
+                "%(count)s campaigns were added, switched off.",
+                len(made),
+            )
+            messages.success(request, text % {"count": money.number(len(made))}, fail_silently=True)
+            return HttpResponseRedirect(reverse("admin:loyalty_journeys_campaign_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": pgettext("loyalty", "Add the ready campaigns"),
+            "opts": self.opts,
+            "media": self.media,
+            "form": form,
+            "ready": [(one.name, occasion_name(one.occasion), one.about) for one in READY],
+            "units": units,
+            "cancel": reverse("admin:loyalty_journeys_campaign_changelist"),
+        }
+        return TemplateResponse(request, "loyalty/admin/ready_campaigns.html", context)
 
 
 @admin.register(Occurrence)

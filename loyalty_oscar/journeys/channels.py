@@ -25,7 +25,8 @@ class Message:
     """
     What a campaign says to a member, in the language that the member reads, without markup: `link` leads to the page
     that it speaks of, `stop_link` is where letters are stopped without login. `key` comes once for each message.
-    `answers` are those to its question, where it asks one: the words and the address of each.
+    `answers` are those to its question, where it asks one, and `products` what goes with what was bought, where it
+    shows that: the words and the address of each.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Message:
     link: str
     stop_link: str
     answers: tuple[tuple[str, str], ...] = ()
+    products: tuple[tuple[str, str], ...] = ()
 
 
 class Channel(Protocol):

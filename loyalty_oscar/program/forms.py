@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -19,7 +19,8 @@ from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
 from .countries import countries_field
-from .models import PointWorth, Program, Reward, State, TermsVersion, Unit
+from .levels import level_names
+from .models import PointWorth, Program, Reward, Segment, State, TermsVersion, Unit
 from .queries import count_members
 from .registries import grants
 from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
@@ -495,6 +496,22 @@ def check_promise(*, form: forms.ModelForm, prefix: str = "") -> None:
         form.add_error(reward, pgettext("loyalty", "Say how much or choose a reward, not both."))
     elif data[points] and reward not in form.fields:
         setattr(form.instance, reward, None)
+
+
+def offer_for_whom(*, form: forms.ModelForm, program: Program | None) -> None:
+    """
+    Offer the levels and groups of a program (of all, where none is chosen yet) to say for whom something is; a level
+    that is stored and not there any more stays what it is.
+    """
+    program_id, stored, fields = program.pk if program else None, form.instance.rank, form.fields
+    ranks = {0: pgettext("loyalty", "every member"), **level_names(program_id=program_id)}
+    if stored not in ranks:
+        ranks[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
+    rank, segment = cast("Any", fields.get("rank")), cast("Any", fields.get("segment"))
+    if rank is not None:
+        rank.choices = sorted(ranks.items())
+    if segment is not None and program_id:
+        segment.queryset = Segment.objects.filter(program=program_id).order_by("name")
 
 
 def refuse_over(*, form: forms.ModelForm) -> None:

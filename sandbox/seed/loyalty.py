@@ -51,7 +51,10 @@ TERMS_OF_CASHBACK = (
 #: Jobs that look again at what signals have told, or count what is written down with its day. Nothing is silent in this
 #: past, so its first and last day suffice.
 LOOKS_AGAIN = frozenset(
-    {"sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"}
+    {
+        *("sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"),
+        *("receipts", "segments"),
+    }
 )
 
 

@@ -28,7 +28,8 @@ from oscar.core.loading import get_model
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.rules import earning_rules
 from loyalty_oscar.journeys.cases import open_case
-from loyalty_oscar.program.models import Member, Program, ProgramSite, State
+from loyalty_oscar.journeys.occasions import occasions
+from loyalty_oscar.program.models import Member, Program, ProgramSite, Segment, State
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.operations import buy
@@ -75,7 +76,8 @@ FILLED = {
     "last_day": "2026-06-01", "typed_name": "Paw Club", "occasion": "review", "metric": "pieces",
     "starts_at_0": "2026-06-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
     "buys_from_0": "2026-05-02", "buys_from_1": "00:00:00", "public_from_0": "2026-05-03", "public_from_1": "00:00:00",
-    "word_en_one": "paw", "word_en_other": "paws",
+    "word_en_one": "paw", "word_en_other": "paws", "word": "woof99", "day": "6", "month": "12", "members": "3",
+    "months": "24", "sets": "beds", "subject": "Words.", "body": "Words.",
 }  # fmt: skip
 #: And what is chosen there, the last that is offered.
 CHOSEN = ("program", "unit", "tier", "product_set", "range", "site")
@@ -216,8 +218,8 @@ def admin_doors(client):
         if not site.has_add_permission(request):
             continue
         address = reverse(f"{name_of(site)}_add")
-        kinds = {"Rule": earning_rules, "Reward": reward_kinds}.get(label)
-        for kind in [f"?type={code}" for code in kinds] if kinds else [""]:
+        kinds = {"Rule": earning_rules, "Reward": reward_kinds, "Campaign": occasions, "Segment": Segment.Kind.values}
+        for kind in [f"?type={code}" for code in kinds.get(label, ())] or [""]:
             form = opened(client, address + kind)
             new_rows(form)
             fill(form)

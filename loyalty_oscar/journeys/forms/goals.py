@@ -14,9 +14,8 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.limits import MOST_RATE
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money, words
-from loyalty_oscar.program.forms import as_money, chosen, in_coins, make_code, offer_code, offer_program
-from loyalty_oscar.program.levels import level_names
-from loyalty_oscar.program.models import ProductSet, Program, Reward, Segment
+from loyalty_oscar.program.forms import as_money, chosen, in_coins, make_code, offer_code, offer_for_whom, offer_program
+from loyalty_oscar.program.models import Program, Reward
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.reward_worth import reward_in_words
@@ -25,6 +24,7 @@ from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 from ..models import MOST_TARGET, Goal
 from .campaigns import check_points_or_reward
 from .goal_cost import GoalGift, asked_about
+from .params import set_choices
 
 #: More product sets than that nobody collects.
 MOST_SETS = 30
@@ -33,11 +33,6 @@ MOST_SETS = 30
 def metric_choices() -> list[tuple[str, str]]:
     """Return what can count, each as it calls itself; nothing is chosen beforehand."""
     return [("", "---------"), *((code, capfirst(str(metric.label))) for code, metric in metrics.items())]
-
-
-def set_choices() -> list[tuple[str, str]]:
-    """Return all product sets."""
-    return list(ProductSet.objects.order_by("name").values_list("code", "name"))
 
 
 class LaterGoalForm(forms.ModelForm):
@@ -129,15 +124,10 @@ class GoalForm(LaterGoalForm):
 
     def _know_the_program(self) -> None:
         """Offer the levels, groups and rewards of the program, and have points typed as it counts them."""
-        program_id, stored = self.program.pk if self.program else None, self.instance.rank
-        ranks = {0: pgettext("loyalty", "every member"), **level_names(program_id=program_id)}
-        if stored not in ranks:
-            ranks[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
         fields: Any = self.fields
-        fields["rank"].choices = sorted(ranks.items())
-        for name, model in (("segment", Segment), ("reward", Reward)):
-            if name in fields and program_id:
-                fields[name].queryset = model._default_manager.filter(program=program_id).order_by("name")
+        offer_for_whom(form=self, program=self.program)
+        if "reward" in fields and self.program:
+            fields["reward"].queryset = Reward.objects.filter(program=self.program).order_by("name")
         if self.program and "takes" in fields:
             in_coins(form=self, name="takes", currency=self.program.currency)
         as_money(form=self, unit=self.unit, names=["points"])

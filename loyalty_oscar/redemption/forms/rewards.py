@@ -22,11 +22,11 @@ from loyalty_oscar.program.forms import (
     make_code,
     minor_of,
     offer_code,
+    offer_for_whom,
     offer_program,
     refuse_over,
 )
-from loyalty_oscar.program.levels import level_names
-from loyalty_oscar.program.models import Reward, Segment
+from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
@@ -177,16 +177,9 @@ class RewardFormBase(forms.ModelForm):
 
     def _know_the_program(self) -> None:
         """Offer the levels and groups of the program, and have points and money typed as it counts them."""
-        program_id = self.program.pk if self.program else None
         unit = self.program.unit_or_none if self.program else None
-        found = {0: pgettext("loyalty", "every member"), **level_names(program_id=program_id)}
-        stored = self.instance.rank
-        if stored not in found:
-            found[stored] = pgettext("loyalty", "level %(rank)s, which is not there") % {"rank": money.number(stored)}
         fields: Any = self.fields
-        fields["rank"].choices = sorted(found.items())
-        if "segment" in fields and program_id:
-            fields["segment"].queryset = Segment.objects.filter(program_id=program_id)
+        offer_for_whom(form=self, program=self.program)
         if "price" in fields:
             fields["price"].min_value = 1
         as_money(form=self, unit=unit, names=["price"])

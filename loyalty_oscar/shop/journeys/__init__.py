@@ -1,6 +1,7 @@
 """What campaigns show in the shop; the one place on this floor that knows the feature."""
 
 from . import (  # noqa: F401 - each registers its pieces
+    campaign_page,
     case_desk,
     case_sources,
     channels,
@@ -17,6 +18,7 @@ from . import (  # noqa: F401 - each registers its pieces
     mail,
     prompts,
     reviews,
+    setup,
     staff,
     storefront,
     warranties,

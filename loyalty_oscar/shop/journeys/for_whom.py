@@ -29,7 +29,7 @@ def final_orders(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     """The fact `final_orders`: how many orders of each member's program were paid, arrived, and were kept in part."""
     rows = Member.objects.using(write_db()).filter(pk__in=members, user__isnull=False)
     known = {(user_id, program_id): pk for pk, user_id, program_id in rows.values_list("pk", "user_id", "program_id")}
-    ids = _newest({user_id for user_id, _program_id in known})
+    ids = newest_orders(user_ids={user_id for user_id, _program_id in known})
     found: dict[int, int] = defaultdict(int)
     for order in gather_orders(order_ids=ids, set_codes=(), at=at) if ids else ():
         unit = unit_for_site(site_id=order.site_id)
@@ -39,8 +39,8 @@ def final_orders(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
     return found
 
 
-def _newest(user_ids: set[Any]) -> list[int]:
-    """Return the newest orders of each of these people."""
+def newest_orders(*, user_ids: set[Any]) -> list[int]:
+    """Return the newest orders of each of these people. One query."""
     orders = get_model("order", "Order").objects.using(write_db()).filter(user_id__in=user_ids).order_by("-pk")
     of: dict[Any, list[int]] = defaultdict(list)
     for pk, user_id in orders.values_list("pk", "user_id"):

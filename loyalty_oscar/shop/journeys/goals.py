@@ -20,6 +20,7 @@ from loyalty_oscar.journeys.occasions import in_time
 from loyalty_oscar.journeys.queries import counted_steps, goals_of, meant_then, names_of_sets
 from loyalty_oscar.journeys.reaching import far
 from loyalty_oscar.program import clock, contributions, money, words
+from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import metrics
 
@@ -82,14 +83,14 @@ def open_goals(*, visit: Visit, at: datetime) -> list[Goal]:
     if visit.unit is None or not visit.is_earning:
         return []
     goals = [goal for goal in goals_of(program_id=visit.unit.program_id) if goal.is_on and in_time(dated=goal, at=at)]
-    return [goal for goal in goals if _is_meant(goal, visit, at)]
+    return [goal for goal in goals if is_meant(row=goal, visit=visit, at=at)]
 
 
-def _is_meant(goal: Goal, visit: Visit, at: datetime) -> bool:
-    """Return whether a goal is for the visitor; what is for a level or a group nobody else is told of."""
-    if not goal.rank and goal.segment_id is None:
+def is_meant(*, row: ForWhom, visit: Visit, at: datetime) -> bool:
+    """Return whether something is for the visitor; what is for a level or a group nobody else is told of."""
+    if not row.rank and row.segment_id is None:
         return True
-    return visit.member is not None and bool(meant_then(row=goal, asked={(visit.member.pk, at)}))
+    return visit.member is not None and bool(meant_then(row=row, asked={(visit.member.pk, at)}))
 
 
 def steps_of(*, visit: Visit, goals: Collection[Goal]) -> Mapping[int, list[Stamp]]:

@@ -39,6 +39,7 @@ def letter_of(*, message: Message) -> Letter:
         "link": message.link,
         "stop_link": message.stop_link,
         "answers": message.answers,
+        "products": message.products,
     }
     return Letter(code=CODE, context=context, headers=stop_headers(member=member, site=site))
 

@@ -24,6 +24,7 @@ from ..notices.letters import absolute, first_name, site_of, through_login
 from ..notices.stopping import stop_link
 from ..orders.facts import gather_orders
 from .answers import answer_link
+from .related import related
 
 
 def message_about(*, occurrence: Occurrence, key: str, language: str, at: datetime) -> Message | None:
@@ -78,6 +79,7 @@ def message_of(
         link=link,
         stop_link=stop_link(member=member, site=site),
         answers=_answers(campaign.params, member, source, order_id, site),
+        products=_products(member, order_id, site, at) if campaign.params.get("related") else (),
     )
 
 
@@ -107,6 +109,12 @@ def _product(campaign: Campaign, order_id: int | None, at: datetime) -> str:
             if line.gone < line.quantity and (not codes or line.sets & codes):
                 return line.title
     return ""
+
+
+def _products(member: Member, order_id: int | None, site: Site, at: datetime) -> tuple[tuple[str, str], ...]:
+    """Return what goes with what a member kept of an order, each with its address."""
+    found = related(member=member, order_id=order_id, at=at)
+    return tuple((one.get_title(), absolute(site=site, path=one.get_absolute_url())) for one in found)
 
 
 def _answers(

@@ -10,13 +10,13 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import REVIEW
-from loyalty_oscar.journeys.queries import campaigns_of
 from loyalty_oscar.program import clock, contributions, words
 
 from ..orders.facts import gather_orders
 from ..orders.statuses import final_statuses, is_dead
 from ..storefront.visit import takes_part
 from .storefront import asked, most
+from .ways import promised_to
 
 Piece = tuple[str, Mapping[str, Any]]
 
@@ -64,7 +64,8 @@ def _campaign(request: Any) -> Campaign | None:
     visit = request.loyalty
     if not visit.is_earning:
         return None
-    return most(campaigns_of(program_id=visit.unit.program_id), REVIEW, clock.now(), request.user)
+    at = clock.now()
+    return most(promised_to(visit=visit, at=at), REVIEW, at, request.user)
 
 
 def _kept(order: Any) -> set[int]:

@@ -16,7 +16,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import BIRTHDAY, REVIEW, SIGN_UP, WORD, in_time
-from loyalty_oscar.journeys.queries import campaigns_of, standing_sources
+from loyalty_oscar.journeys.queries import standing_sources
 from loyalty_oscar.people.models import Birthday
 from loyalty_oscar.people.queries import birthday_of
 from loyalty_oscar.people.rules import is_day
@@ -28,6 +28,7 @@ from ..storefront.newcomers import Step, first_steps
 from ..storefront.visit import takes_part
 from .for_whom import is_confirmed
 from .listeners import joined_at
+from .ways import promised_to
 
 #: Where the session keeps what was wrong with a form of the account page, up to the next page.
 SLIP = "loyalty_slip"
@@ -62,10 +63,11 @@ class BirthdayForm(forms.Form):
 @contributions.register("account:more", "journeys", order=10)
 def ways(*, subject: Unit, request: Any) -> tuple[str, Mapping[str, Any]] | None:
     """Return what a member may do for points now; asks nothing more where no campaign is set up."""
-    campaigns = campaigns_of(program_id=subject.program_id)
+    at = clock.now()
+    campaigns = promised_to(visit=request.loyalty, at=at)
     if not campaigns or not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
         return None
-    at, member = clock.now(), request.loyalty.member
+    member = request.loyalty.member
     done = sources_of_visit(request=request)
     best = {name: most(campaigns, name, at, request.user) for name in (SIGN_UP, REVIEW, BIRTHDAY, WORD)}
     if SIGN_UP in done or not getattr(request.user, "email", ""):
@@ -113,7 +115,8 @@ def birthday_of_visit(*, request: Any) -> Birthday | None:
 @first_steps.register("sign-up", order=10)
 def confirm_step(*, request: Any, unit: Unit) -> Step | None:
     """Return what confirming one's address brings, where that brings points."""
-    campaign = most(campaigns_of(program_id=unit.program_id), SIGN_UP, clock.now(), request.user)
+    at = clock.now()
+    campaign = most(promised_to(visit=request.loyalty, at=at), SIGN_UP, at, request.user)
     is_done = SIGN_UP in sources_of_visit(request=request)
     if not is_done and (campaign is None or not getattr(request.user, "email", "")):
         return None
@@ -127,7 +130,8 @@ def confirm_step(*, request: Any, unit: Unit) -> Step | None:
 @first_steps.register("birthday", order=20)
 def birthday_step(*, request: Any, unit: Unit) -> Step | None:
     """Return what telling one's birthday brings, where that brings points."""
-    campaign = most(campaigns_of(program_id=unit.program_id), BIRTHDAY, clock.now(), request.user)
+    at = clock.now()
+    campaign = most(promised_to(visit=request.loyalty, at=at), BIRTHDAY, at, request.user)
     if campaign is None:
         return None
     points = words.promised(unit=unit, row=campaign)
@@ -143,7 +147,8 @@ def shows_word(*, unit: Unit, request: Any) -> bool:
     """Return whether the account page has the field for a code word now; asks nothing that is not remembered."""
     if not request.loyalty.is_earning or not takes_part(visit=request.loyalty):
         return False
-    return most(campaigns_of(program_id=unit.program_id), WORD, clock.now(), request.user) is not None
+    at = clock.now()
+    return most(promised_to(visit=request.loyalty, at=at), WORD, at, request.user) is not None
 
 
 def asked(campaign: Campaign) -> list[str]:

@@ -45,7 +45,8 @@ class Choices:
     What a shop keeper chose for a new program: the words for its points by language and plural form, what has to be
     paid for so many points (one) and what a hundred are worth (minor units), the return period, and where days begin.
 
-    `is_money` makes each point a minor unit of the program's currency: cashback. `has_levels` adds levels with more.
+    `is_money` makes each point a minor unit of the program's currency: cashback. `has_levels` adds levels with more,
+    `has_campaigns` the ready campaigns, switched off.
     """
 
     names: dict[str, dict[str, str]]
@@ -56,6 +57,7 @@ class Choices:
     points: int = 1
     is_money: bool = False
     has_levels: bool = False
+    has_campaigns: bool = False
 
     @property
     def code(self) -> str:

@@ -12,7 +12,9 @@ from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.journeys.forms.campaigns import UNASKED
 from loyalty_oscar.journeys.models import Campaign, Goal, GoalStep
+from loyalty_oscar.journeys.occasions import occasions
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program.models import PointWorth, ProductSet, ProgramSite, Reward, TermsVersion, Unit
 from loyalty_oscar.program.operations import join
@@ -26,7 +28,7 @@ from loyalty_oscar.testing.factories import GoalFactory, RewardFactory
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from tests.everything import ours
 from tests.integration.exclusives.sales import GOLD, PUBLIC_FROM, a_sale, a_segment, a_set
-from tests.integration.journeys.deeds import a_campaign
+from tests.integration.journeys.deeds import a_campaign, says
 from tests.integration.shop.test_words_of_the_shop import GERMAN, speaks
 from tests.integration.tiers.ladders import a_ladder
 from tests.once import once
@@ -204,11 +206,32 @@ def everything_set_up():
     Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Mat"), code="earlier", mode="open", percent=10)
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
+    _campaigns(unit, invited)
     _rewards(unit, invited)
     _goals(unit, invited, member)
     forget_cache()
     keep_in_step()
     return unit
+
+
+def _campaigns(unit, segment):
+    """A campaign of each occasion, one with all that can stand in it, and two that only write."""
+    params = {
+        "day": {"day": 29, "month": 2},
+        "surprise": {"members": 3},
+        "warranty": {"sets": ["cards", "beds"], "months": 24},
+        "order-final": {"sets": ["beds"], "question": "problem", "related": True},
+    }
+    all_of_it = {"rank": 2, "segment": segment, "delay_days": 3, "rest_days": 60, "most": 40, "confirmed_only": True}
+    for kind in occasions:
+        if kind not in ("sign-up", "review", "birthday", "word"):
+            more = all_of_it if kind == "order-final" else {"is_public": kind not in UNASKED}
+            a_campaign(unit, kind, params=params.get(kind, {}), **more)
+    for kind in ("order-placed", "late"):
+        a_campaign(unit, kind, points=0, is_public=kind == "order-placed", params={})
+    for campaign in Campaign.objects.exclude(occasion="word"):
+        for language in ("en", "de"):
+            says(campaign, "Ends SOON", "Hello {first_name}\r\n\r\n{link}", language=language)
 
 
 def _rewards(unit, segment):
@@ -357,12 +380,16 @@ class TestAReward:
         assert set(Reward.objects.values_list("kind", flat=True)) == {code for code, _kind in reward_kinds.items()}
 
 
+class TestACampaign:
+    def test_of_every_occasion_is_among_those_that_are_saved(self, shop):
+        assert set(Campaign.objects.values_list("occasion", flat=True)) == set(occasions)
+
+
 class TestARule:
     def test_of_every_kind_is_among_those_that_are_saved(self, shop):
         assert set(Rule.objects.values_list("type", flat=True)) == {code for code, _kind in earning_rules.items()}
         said = {row["code"] for version in RuleVersion.objects.all() for row in version.conditions}
         assert said == {code for code, _kind in conditions.items()}
-        assert set(Campaign.objects.values_list("occasion", flat=True)) >= {"sign-up", "review", "birthday", "word"}
 
     def test_gets_no_version_by_being_said_again_in_other_words(self, shop):
         rule = Rule.objects.get(code="double")

@@ -31,9 +31,8 @@ from .test_saved_unchanged import Form
 pytestmark = pytest.mark.django_db
 #: Midnight of 1 June in New York.
 MIDNIGHT = datetime(2026, 6, 1, 4, tzinfo=UTC)
-ADD_SALE, ADD_CAMPAIGN, ADD_PRICE = (
-    reverse(f"admin:loyalty_{name}_add") for name in ("exclusives_sale", "journeys_campaign", "tiers_memberprice")
-)
+ADD_CAMPAIGN = f"{reverse('admin:loyalty_journeys_campaign_add')}?type=review"
+ADD_SALE, ADD_PRICE = (reverse(f"admin:loyalty_{name}_add") for name in ("exclusives_sale", "tiers_memberprice"))
 
 
 @pytest.fixture(autouse=True)

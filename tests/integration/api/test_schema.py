@@ -21,6 +21,7 @@ PATHS = [
     "/loyalty/api/basket/claims",
     "/loyalty/api/basket/claims/{id}",
     "/loyalty/api/basket/points",
+    "/loyalty/api/campaigns",
     "/loyalty/api/claims",
     "/loyalty/api/claims/{id}/ask",
     "/loyalty/api/claims/{id}/code",

@@ -9,6 +9,8 @@ from oscar.test import factories
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.earning.models import Award, Rule
+from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.ready import READY
 from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.words import points, title
 from loyalty_oscar.redemption.models import UseTerms
@@ -52,6 +54,15 @@ class TestSettingUp:
         assert Program.objects.get().name == "Loyalty Club"
         assert "There already" in said.out
         assert "Made:" not in said.out
+
+    def test_adds_the_ready_campaigns_switched_off_where_that_is_asked_for(self):
+        manage("setup")
+        assert not Campaign.objects.exists()
+        assert f"{len(READY)} campaigns, switched off: thank-you, " in manage("setup", "--campaigns").out
+        assert not Campaign.objects.filter(is_on=True).exists()
+        again = manage("setup", "--campaigns").out
+        assert "Campaigns" in again.partition("There already")[2]
+        assert Campaign.objects.count() == len(READY)
 
     def test_mends_the_program_that_is_there_whatever_its_code_and_makes_no_second(self):
         Program.objects.create(code="paw-club", name="Paw Club", currency="CHF", is_default=True)

@@ -279,14 +279,17 @@ class TestACampaign:
     def test_is_refused_beyond_what_anybody_can_give(self, admin_client, unit, field, value):
         data = {
             "program": unit.program_id,
-            "occasion": "word",
             "name": "x",
             "points": 10,
             "word": "woof24",
+            "rank": 0,
+            "is_public": "True",
             "is_on": "on",
+            "texts-TOTAL_FORMS": 0,
+            "texts-INITIAL_FORMS": 0,
         }
-        data["told_days"] = 30
-        response = admin_client.post(reverse("admin:loyalty_journeys_campaign_add"), {**data, field: value})
+        add = f"{reverse('admin:loyalty_journeys_campaign_add')}?type=word"
+        response = admin_client.post(add, {**data, field: value})
         assert list(response.context["adminform"].form.errors) == [field]
         assert not Campaign.objects.exists()
 

@@ -111,7 +111,8 @@ class TestALadder:
         unit = a_club()
         adds = ("tiers_ladder", "referrals_scheme", "journeys_campaign", "journeys_goal", "exclusives_sale")
         for name in (*adds, "program_segment"):
-            page = root.get(reverse(f"admin:loyalty_{name}_add")).content.decode()
+            asked = {"journeys_campaign": {"type": "review"}, "program_segment": {"type": "list"}}.get(name, {})
+            page = root.get(reverse(f"admin:loyalty_{name}_add"), asked).content.decode()
             assert f'<option value="{unit.program_id}" selected>' in page, name
 
     def test_is_typed_in_whole_numbers_where_orders_count(self, root):

@@ -66,6 +66,11 @@ class Command(LoyaltyCommand):
             help="a new program has levels: Silver gets 1.5 times as much, Gold 2.5 times",
         )
         parser.add_argument(
+            "--campaigns",
+            action="store_true",
+            help="adds the ready campaigns, switched off: thanks, birthday, what goes with it, who stays away and more",
+        )
+        parser.add_argument(
             "--live",
             action="store_true",
             help="switch it on: orders placed from now on earn; a purchase is rehearsed before, as loyalty_doctor does",
@@ -88,6 +93,7 @@ class Command(LoyaltyCommand):
         currency: str | None,
         cashback: str | None,
         levels: bool,
+        campaigns: bool,
         live: bool,
         anyway: bool,
         **options: Any,
@@ -96,11 +102,12 @@ class Command(LoyaltyCommand):
             raise WrongUsage("--anyway goes with --live")
         currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
         chosen = setup.usual(currency=currency) if cashback is None else setup.cashback(percent=part_of(typed=cashback))
+        is_chosen = levels or campaigns or cashback is not None
         program = {
             "code": code,
             "name": name,
             "currency": currency,
-            "choices": replace(chosen, has_levels=True) if levels else None if cashback is None else chosen,
+            "choices": replace(chosen, has_levels=levels, has_campaigns=campaigns) if is_chosen else None,
         }
         try:
             ready = make_ready(**program, live=False, at=clock.now())

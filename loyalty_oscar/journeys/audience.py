@@ -1,0 +1,81 @@
+"""To whom a campaign would come today, as far as anybody can know: what is planned, and what the night would find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from loyalty_oscar.kernel import periods
+from loyalty_oscar.people.consents import allowed
+from loyalty_oscar.people.models import Consent
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.registries import facts, promise_of
+
+from .models import Campaign, Occurrence
+from .occasions import is_held_out, occasions
+from .queries import CONFIRMED, FINAL_ORDERS, meant_then
+
+#: So many are looked at; of more it is said that they are more.
+MOST = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """
+    How many members a campaign would come to today, and how many `without` the consent that its letter needs: those
+    get no letter, and nothing at all where it is a surprise. There are `more` where not all were looked at. `is_found`
+    says whether the night finds them; else they come as it happens, and only those that wait are counted.
+    """
+
+    members: int
+    without: int = 0
+    more: bool = False
+    is_found: bool = False
+
+
+def audience(*, campaign: Campaign, at: datetime) -> Reach:
+    """Return to whom a campaign would come on the day of a moment, by the clock of its program. Some ten queries."""
+    zone, occasion = campaign.program.time_zone, occasions.get(campaign.occasion)
+    today = periods.local_day(at=at, zone=zone)
+    start, over = (periods.start_of_day(day=today + timedelta(days=days), zone=zone) for days in (0, 1))
+    waiting = Occurrence.objects.using(write_db()).filter(campaign=campaign, is_open=True, due_at__lt=over)
+    found = dict.fromkeys(waiting.values_list("member_id", flat=True)[: MOST + 1])
+    if occasion.due:
+        days = timedelta(days=campaign.delay_days)
+        due = occasion.due(program=campaign.program, campaign=campaign, since=start - days, until=over - days)
+        pairs = ((member_id, source) for member_id, source, moment in due if moment < over - days)
+        found |= dict.fromkeys(_not_planned(campaign, islice(pairs, MOST + 1)))
+    ids = _meant(campaign, list(found)[:MOST], at)
+    says = campaign.texts.exists()
+    may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=ids, at=at) if says and ids else frozenset(ids)
+    is_promise = campaign.is_public and bool(promise_of(row=campaign))
+    return Reach(
+        members=len(ids) if is_promise else len(may),
+        without=len(ids) - len(may),
+        more=len(found) > MOST,
+        is_found=occasion.due is not None,
+    )
+
+
+def _not_planned(campaign: Campaign, pairs: Iterable[tuple[int, str]]) -> Iterator[int]:
+    """Yield the members for whom nothing is planned, or was done, for what was found. One query."""
+    found = list(pairs)
+    rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, source__in={source for _pk, source in found})
+    known = set(rows.values_list("member_id", "source"))
+    yield from (member_id for member_id, source in found if (member_id, source) not in known)
+
+
+def _meant(campaign: Campaign, member_ids: list[int], at: datetime) -> list[int]:
+    """Return those of these members for whom a campaign is, and who are not held out."""
+    meant = {pk for pk, _at in meant_then(row=campaign, asked={(pk, at) for pk in member_ids})}
+    ids = [pk for pk in member_ids if pk in meant]
+    if campaign.orders_wanted and ids:
+        orders = facts.get(FINAL_ORDERS)(members=ids, at=at) if FINAL_ORDERS in facts else {}
+        ids = [pk for pk in ids if orders.get(pk, 0) >= campaign.orders_wanted]
+    if campaign.confirmed_only and ids:
+        confirmed = facts.get(CONFIRMED)(members=ids, at=at) if CONFIRMED in facts else {}
+        ids = [pk for pk in ids if confirmed.get(pk)]
+    percent = 0 if campaign.is_public else campaign.program.holdout_percent
+    return [pk for pk in ids if not is_held_out(salt=campaign.program.salt, member_id=pk, percent=percent)]

@@ -1,0 +1,98 @@
+"""What the Paw Club writes to its members, to whom, and who allows it: the ready campaigns, switched on for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from oscar.core.loading import get_model
+
+from loyalty_oscar.journeys.models import Campaign, CampaignText
+from loyalty_oscar.journeys.ready import add_ready
+from loyalty_oscar.people.consents import ask, confirm
+from loyalty_oscar.program.models import ProductSet, Program, Segment
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.models import ProductSetRange
+
+from . import people
+from .loyalty import account_of
+from .timeline import Happening, ten_oclock
+
+#: Days from today: when the club began to write, and to write about orders.
+WRITES, OF_ORDERS = -85, -30
+#: Campaigns about orders, and those that stay switched off.
+ABOUT_ORDERS = ("thank-you", "all-well", "review-request", "goes-with-it")
+LEFT_OFF = ("farewell",)
+#: The feast of the club lies so many days back.
+FEAST = 12
+#: Campaigns that are not among the ready ones: code -> occasion, name, params, points, subject, text.
+MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
+    "one-more-year": (
+        "anniversary",
+        "A year with us",
+        {},
+        50,
+        "A year with us, {first_name}",
+        "Hello {first_name},\n\na year ago you came into the {program}. Here is {gift} for the next.\n{link}\n\n{shop}",
+    ),
+    "bed-care": (
+        "warranty",
+        "Six months of a dog bed",
+        {"sets": ["dog-beds"], "months": 6},
+        0,
+        "How is {product} after six months?",
+        "Hello {first_name},\n\n{product} is half a year old. Wash its cover, and turn the foam.\n{link}\n\n{shop}",
+    ),
+}
+#: Groups of members by what they bought within a year: code -> name, and the range with its goods.
+HOMES = {"dogs": ("Dog people", "dog"), "cats": ("Cat people", "cat")}
+
+
+def happenings(*, today: datetime) -> Iterator[Happening]:
+    """Set up the campaigns, and let the demo people allow letters, half an hour later."""
+    began = ten_oclock(today=today, days=WRITES)
+    yield Happening(at=began, do=_set_up)
+    yield Happening(at=began + timedelta(minutes=30), do=_allow)
+
+
+def _set_up(player: Any, at: datetime) -> None:
+    program = Program.objects.get(code="paw-club")
+    _homes(program)
+    add_ready(unit=program.unit, at=at)
+    own = Campaign.objects.filter(program=program)
+    # The club has one for birthdays already, which says the same from now on.
+    CampaignText.objects.filter(campaign__code="happy-birthday").update(campaign=own.get(code="birthdays"))
+    own.get(code="happy-birthday").delete()
+    for code, (occasion, name, params, points, subject, body) in MORE.items():
+        fields = {"occasion": occasion, "name": name, "params": params, "points": points, "starts_at": at}
+        campaign = Campaign.objects.create(program=program, code=code, is_on=False, **fields)
+        CampaignText.objects.create(campaign=campaign, language="en", subject=subject, body=body)
+    feast = at + timedelta(days=-WRITES - FEAST)
+    own.filter(code="saint-nicholas").update(
+        name="The feast of the Paw Club", params={"day": feast.day, "month": feast.month}
+    )
+    own.filter(code__in=ABOUT_ORDERS).update(starts_at=at + timedelta(days=OF_ORDERS - WRITES))
+    own.filter(is_on=False).exclude(code__in=LEFT_OFF).update(is_on=True)
+    program.save()  # So that all processes see it.
+    forget_cache()
+
+
+def _homes(program: Program) -> None:
+    """Know dogs and cats apart."""
+    for code, (name, slug) in HOMES.items():
+        goods, _made = ProductSet.objects.get_or_create(code=code, defaults={"name": f"For {code}"})
+        range_ = get_model("offer", "Range").objects.get(slug=slug)
+        ProductSetRange.objects.update_or_create(product_set=goods, defaults={"range": range_})
+        traits = [{"trait": "bought", "params": {"sets": [code], "days": 365}}]
+        Segment.objects.create(program=program, code=code, name=name, kind=Segment.Kind.RULE, traits=traits)
+
+
+def _allow(player: Any, at: datetime) -> None:
+    """Let the demo people who are members allow letters, as they do on their page and by the link that is mailed."""
+    for person in people.demo():
+        account = account_of(user=player.users.get(person.email))
+        if account is not None:
+            said = "Write to me about gifts, goods and questions."
+            row = ask(member=account.member, purpose="letters", words=said, language="en", at=at)
+            confirm(consent_id=row.pk, at=at)

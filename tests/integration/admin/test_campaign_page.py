@@ -1,0 +1,229 @@
+"""What stands beside a campaign: to whom it would come today, what a real member would read, and what came of it."""
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.urls import reverse
+
+from loyalty_oscar.journeys.audience import audience
+from loyalty_oscar.journeys.models import CampaignText, Occurrence
+from loyalty_oscar.journeys.results import DAYS, ENOUGH, result_of
+from loyalty_oscar.people.consents import ask, confirm, withdraw
+from loyalty_oscar.people.models import Receipt
+from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import SegmentFactory
+from tests.integration.journeys.deeds import a_campaign, a_member
+from tests.storefront import TODAY, a_product, buy, text_of
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+def page(campaign):
+    return reverse("admin:loyalty_journeys_campaign_change", args=[campaign.pk])
+
+
+def says(campaign, subject="Hello {first_name}", body="There is {gift} for you: {link}", language="en"):
+    return CampaignText.objects.create(campaign=campaign, language=language, subject=subject, body=body)
+
+
+def allows_letters(member, at=TODAY):
+    row = ask(member=member, purpose="letters", words="Yes", language="en", at=at)
+    confirm(consent_id=row.pk, at=at)
+    return member
+
+
+def born_today(member, at=TODAY):
+    save_birthday(member=member, day=at.day, month=at.month, at=at - timedelta(days=100))
+    return member
+
+
+def holds_out(unit, percent):
+    unit.program.holdout_percent = percent
+    unit.program.save()
+
+
+def members(unit, number):
+    return [a_member(unit, f"{next(NUMBERS)}@example.com") for _time in range(number)]
+
+
+class TestToday:
+    def test_is_told_of_who_would_get_it_and_of_who_allows_no_letters(self, root, unit):
+        campaign = a_campaign(unit, "birthday", is_public=False)
+        people = [born_today(member) for member in members(unit, 5)]
+        assert "It would come to 5 members today." in text_of(root.get(page(campaign)))
+        says(campaign)
+        for member in people[:2]:
+            allows_letters(member)
+        told = text_of(root.get(page(campaign)))
+        assert "It would come to 2 members today. 3 more allow no letters, and get nothing." in told
+        withdraw(member_id=people[0].pk, purpose="letters", at=TODAY)
+        told = text_of(root.get(page(campaign)))
+        assert "It would come to 1 member today. 4 more allow no letters, and get nothing." in told
+
+    def test_is_told_that_what_is_promised_comes_without_a_letter(self, root, unit):
+        campaign = a_campaign(unit, "birthday")
+        says(campaign)
+        people = [born_today(member) for member in members(unit, 2)]
+        allows_letters(people[0])
+        told = text_of(root.get(page(campaign)))
+        assert "It would come to 2 members today. 1 of them allows no letters, and finds it in the account." in told
+
+    @pytest.mark.parametrize(("days", "members_told"), [(-1, 0), (0, 1), (1, 0)])
+    def test_is_the_day_of_the_program(self, unit, days, members_told):
+        campaign = a_campaign(unit, "birthday")
+        born_today(*members(unit, 1))
+        assert audience(campaign=campaign, at=TODAY + timedelta(days=days)).members == members_told
+
+    @pytest.mark.parametrize(("days", "members_told"), [(2, 0), (3, 1), (4, 0)])
+    def test_counts_what_was_found_as_many_days_ago_as_it_waits(self, unit, days, members_told):
+        campaign = a_campaign(unit, "birthday", delay_days=3)
+        born_today(*members(unit, 1))
+        assert audience(campaign=campaign, at=TODAY + timedelta(days=days)).members == members_told
+
+    def test_leaves_out_whom_it_is_not_for_and_who_had_it(self, unit):
+        people = [born_today(member) for member in members(unit, 4)]
+        campaign = a_campaign(unit, "birthday", segment=SegmentFactory(program=unit.program, members=people[:2]))
+        assert audience(campaign=campaign, at=TODAY).members == 2
+        occurred(campaign, people[0], source=f"birthday:{TODAY.year}")
+        assert audience(campaign=campaign, at=TODAY).members == 1
+
+    @pytest.mark.parametrize(("percent", "comes"), [(0, 3), (100, 0)])
+    def test_leaves_out_the_control_group_of_surprises_alone(self, unit, percent, comes):
+        holds_out(unit, percent)
+        for member in members(unit, 3):
+            born_today(member)
+        surprise, promise = a_campaign(unit, "birthday", is_public=False), a_campaign(unit, "birthday")
+        found = [audience(campaign=campaign, at=TODAY).members for campaign in (surprise, promise)]
+        assert found == [comes, 3]
+
+    def test_of_what_comes_as_it_happens_is_told_what_waits(self, root, unit):
+        campaign = a_campaign(unit, "order-placed", delay_days=2)
+        assert "It comes as it happens. " in text_of(root.get(page(campaign)))
+        waits = {"state": "planned", "is_open": True, "due_at": TODAY}
+        occurred(campaign, *members(unit, 1), **waits)
+        assert "It comes as it happens. It waits for 1 member today." in text_of(root.get(page(campaign)))
+
+
+def occurred(campaign, member, **fields):
+    """Somebody came into a campaign 40 days ago."""
+    told = {"source": f"order:{next(NUMBERS)}:placed", "state": "done", "at": TODAY - timedelta(days=40), "points": 50}
+    return Occurrence.objects.create(program=campaign.program, campaign=campaign, member=member, **{**told, **fields})
+
+
+def ordered(member, at, **fields):
+    told = {"buyer": f"u:{member.user_id}", "currency": "EUR", "goods_minor": 1, "paid_minor": 1, "pieces": 1}
+    told |= {"placed_at": at, "changed_at": at, "order_id": next(NUMBERS), **fields}
+    return Receipt.objects.create(program=member.program, member=member, **told)
+
+
+class TestTheResult:
+    def test_is_nothing_before_anything_came(self, root, unit):
+        assert "What came of it" not in text_of(root.get(page(a_campaign(unit))))
+
+    @pytest.mark.parametrize(
+        ("days", "fields", "counts"),
+        [
+            (0, {}, 0),
+            (1, {}, 1),
+            (DAYS, {}, 1),
+            (DAYS + 1, {}, 0),
+            (1, {"is_gone": True}, 0),
+            (-1, {}, 0),
+        ],
+    )
+    def test_counts_orders_of_the_days_after_it(self, unit, days, fields, counts):
+        campaign = a_campaign(unit)
+        row = occurred(campaign, *members(unit, 1))
+        ordered(row.member, row.at + timedelta(days=days), **fields)
+        found = result_of(campaign=campaign, at=TODAY).reached
+        assert (found.members, found.ordered) == (1, counts)
+
+    def test_counts_from_the_letter_where_one_left(self, unit):
+        campaign = a_campaign(unit)
+        row = occurred(campaign, *members(unit, 1), told_at=TODAY - timedelta(days=35))
+        ordered(row.member, TODAY - timedelta(days=38))
+        assert result_of(campaign=campaign, at=TODAY).reached.ordered == 0
+        ordered(row.member, TODAY - timedelta(days=34))
+        found = result_of(campaign=campaign, at=TODAY)
+        assert (found.told, found.reached.ordered) == (1, 1)
+
+    @pytest.mark.parametrize(("ago", "ripe"), [(DAYS - 1, 0), (DAYS, 1)])
+    def test_waits_until_the_days_are_over(self, unit, ago, ripe):
+        campaign = a_campaign(unit)
+        occurred(campaign, *members(unit, 1), at=TODAY - timedelta(days=ago))
+        assert result_of(campaign=campaign, at=TODAY).reached.members == ripe
+
+    @pytest.mark.parametrize("number", [ENOUGH - 1, ENOUGH])
+    def test_says_where_there_is_not_enough_data(self, root, unit, number):
+        holds_out(unit, 10)
+        campaign = a_campaign(unit, is_public=False)
+        rows = [occurred(campaign, member) for member in members(unit, number)]
+        for row in rows[:6]:
+            ordered(row.member, row.at + timedelta(days=1))
+        for member in members(unit, number):
+            occurred(campaign, member, state="held")
+        told = text_of(root.get(page(campaign)))
+        if number < ENOUGH:
+            assert "Not enough data: 30 days are over for 29 of those to whom it came; 30 are needed." in told
+            assert "Not enough data: 30 days are over for 29 of the control group; 30 are needed." in told
+        else:
+            assert "Of 30 members to whom it came 6 ordered within 30 days: 20 %." in told
+            assert "Of 30 members of the control group 0 did: 0 %." in told
+
+    def test_speaks_of_the_control_group_of_surprises_alone(self, root, unit):
+        holds_out(unit, 10)
+        campaign = a_campaign(unit)
+        occurred(campaign, *members(unit, 1))
+        assert "control group;" not in text_of(root.get(page(campaign)))
+
+    def test_takes_as_many_queries_however_many_there_are(self, unit, django_assert_num_queries):
+        campaign = a_campaign(unit)
+        for number in (1, 5):
+            for member in members(unit, number):
+                occurred(campaign, member)
+            with django_assert_num_queries(4):
+                result_of(campaign=campaign, at=TODAY)
+
+
+class TestTheLetter:
+    def test_is_shown_as_a_member_would_read_it(self, root, unit):
+        campaign = a_campaign(unit, "order-placed", points=0, params={"question": "problem"})
+        says(campaign, "Is all well with {product}?", "Hello {first_name}, of {shop} and {program}. {braces}")
+        member = allows_letters(a_member(unit, "ada@example.com"))
+        type(member.user).objects.filter(pk=member.user_id).update(first_name="Ada")
+        buy(member.user, (a_product("A bowl"), 1), on=TODAY)
+        told = text_of(root.get(page(campaign), {"as": "ada@example.com"}))
+        assert "would read now. Language: English." in told
+        assert "Is all well with A bowl?" in told and "Hello Ada, of Pets & Co. and Paw Club. {braces}" in told
+        assert "Everything is fine" in told and "allows no letters" not in told
+
+    def test_says_that_nobody_was_found_or_that_none_is_sent(self, root, unit):
+        campaign = a_campaign(unit)
+        assert "As a member reads it" not in text_of(root.get(page(campaign)))
+        says(campaign)
+        a_member(unit, "ada@example.com")
+        assert "No member of this program was found." in text_of(root.get(page(campaign), {"as": "nobody@example.com"}))
+        told = text_of(root.get(page(campaign), {"as": "ada@example.com"}))
+        assert "This member allows no letters, so none is sent." in told and "50 paws for you" in told
+
+    def test_is_for_those_who_may_look_at_members(self, staff, unit):
+        campaign = a_campaign(unit)
+        says(campaign)
+        for names, shown in (((), False), (("loyalty_program.view_member",), True)):
+            _user, client = staff("loyalty_journeys.view_campaign", *names)
+            assert ("As a member reads it" in text_of(client.get(page(campaign)))) is shown
+
+    def test_writes_nothing(self, root, unit):
+        campaign = a_campaign(unit)
+        says(campaign)
+        a_member(unit, "ada@example.com")
+        root.get(page(campaign), {"as": "ada"})
+        assert not Occurrence.objects.exists()
