@@ -69,6 +69,7 @@ OTHERS = {
     "goal-new": "/admin/loyalty_journeys/goal/add/",
     "segment-new": "/admin/loyalty_program/segment/add/",
     "figures": "/admin/loyalty_insights/book/",
+    "pays": "/admin/loyalty_insights/book/pays/",
     "members-from-a-file": "/admin/loyalty_program/member/give/",
 }
 #: What is pressed on the member's page, by the name of its picture.
