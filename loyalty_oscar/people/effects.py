@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from secrets import token_hex
+from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.db import write_db
@@ -26,12 +27,13 @@ WHO = ("member", "buyer", "is_first")
 class ReceiptEffect:
     """The order effect of this floor."""
 
-    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
+    def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> Sequence[Any]:
         """Write down what these orders are by now. Two queries; one more where members and guests come together."""
         rows = _receipts(orders, at)
         told = {order.order_id for order in orders if order.buyer}
         write_rows(rows=[row for row in rows if row.order_id in told], over=[*LEFT, *WHO], unique="order_id")
         write_rows(rows=[row for row in rows if row.order_id not in told], over=LEFT, unique="order_id")
+        return ()
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: a receipt is of all goods."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import local_day
@@ -54,11 +54,9 @@ class Ranged:
 
     def fields(self, *, program_id: int) -> Mapping[str, Any]:
         """Return the form fields of its parameters."""
-        options = {"currency": _currency(program_id), "required": False}
-        return {
-            "least": self.number(label=pgettext_lazy("loyalty", "At least"), **options),
-            "most": self.number(label=pgettext_lazy("loyalty", "At most"), **options),
-        }
+        labels = {"least": pgettext_lazy("loyalty", "At least"), "most": pgettext_lazy("loyalty", "At most")}
+        currency = _currency(program_id)
+        return {name: self.number(currency=currency, label=label, required=False) for name, label in labels.items()}
 
     def says(self, *, params: Params, program_id: int) -> str:
         """Return what it asks, in words."""
@@ -118,7 +116,7 @@ class OfOrders(Ranged):
         return found.difference(counted.filter(value__gt=params["most"]).values_list("member_id", flat=True))
 
 
-class Orders(OfOrders):
+class OrderNumber(OfOrders):
     """How many orders stand."""
 
     label = pgettext_lazy("loyalty", "Number of orders")
@@ -134,7 +132,7 @@ class Orders(OfOrders):
         return text % told
 
 
-class Spend(OfOrders):
+class Spent(OfOrders):
     """How much is left of what was paid for goods."""
 
     label = pgettext_lazy("loyalty", "Spent on goods")
@@ -150,7 +148,7 @@ class Spend(OfOrders):
         return text % told
 
 
-class Basket(OfOrders):
+class AverageOrder(OfOrders):
     """What somebody pays for the goods of an order on average."""
 
     label = pgettext_lazy("loyalty", "Average order")
@@ -166,7 +164,7 @@ class Basket(OfOrders):
         return text % told
 
 
-class Biggest(OfOrders):
+class BiggestOrder(OfOrders):
     """What somebody paid for the goods of the biggest order."""
 
     label = pgettext_lazy("loyalty", "Biggest order")
@@ -182,7 +180,7 @@ class Biggest(OfOrders):
         return text % told
 
 
-class Last(Ranged):
+class LastOrder(Ranged):
     """How many days ago the last order was placed; true of nobody without one."""
 
     label = pgettext_lazy("loyalty", "Days since the last order")
@@ -245,7 +243,10 @@ class Joined(Ranged):
 
 
 class Late:
-    """Who would have ordered again by now, going by the usual time between orders. As of last night."""
+    """
+    Who would have ordered again by now, going by the usual time between orders. As of last night, and not of those who
+    have ordered since.
+    """
 
     label = pgettext_lazy("loyalty", "Misses the next order")
     is_personal = False
@@ -260,7 +261,9 @@ class Late:
 
     def holders(self, *, program_id: int, params: Params, at: datetime, after: int, last: int) -> Collection[int]:
         """Return the members of whom it is true. One query."""
-        return set(_buyers(program_id, after, last).filter(late_at__lte=at).values_list("member_id", flat=True))
+        since = Receipt.objects.using(write_db()).filter(member=OuterRef("member"), placed_at__gt=OuterRef("last_at"))
+        rows = _buyers(program_id, after, last).filter(~Exists(since.filter(is_gone=False)), late_at__lte=at)
+        return set(rows.values_list("member_id", flat=True))
 
 
 class Cell:
@@ -416,15 +419,12 @@ def _any(conditions: Collection[Q]) -> Q:
     return found
 
 
-for _code, _trait in {
-    "orders": Orders(),
-    "spend": Spend(),
-    "last": Last(),
-    "basket": Basket(),
-    "biggest": Biggest(),
-    "late": Late(),
-    "cell": Cell(),
-    "birthday": BirthdaySoon(),
-    "joined": Joined(),
-}.items():
-    traits.register(_code)(_trait)
+traits.register("orders")(OrderNumber())
+traits.register("spend")(Spent())
+traits.register("last")(LastOrder())
+traits.register("basket")(AverageOrder())
+traits.register("biggest")(BiggestOrder())
+traits.register("late")(Late())
+traits.register("cell")(Cell())
+traits.register("birthday")(BirthdaySoon())
+traits.register("joined")(Joined())

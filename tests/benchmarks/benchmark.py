@@ -273,10 +273,15 @@ def ledger() -> int:
     return subprocess.run([sys.executable, "-m", "tests.benchmarks.ledger"], check=False).returncode
 
 
+def receipts() -> int:
+    """Receipts of old orders and the night that counts members, in a process with a database of its own."""
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks.receipts"], check=False).returncode
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
-    parts = ("pages", "orders", "points", "together", "cpu", "standings", "sales", "everything", "ledger")
+    parts = ("pages", "orders", "points", "together", "cpu", "standings", "sales", "everything", "ledger", "receipts")
     parser.add_argument("--part", choices=parts, help="one part alone")
     parser.add_argument("--members", type=int, help="how many members have standings (default 100,000)")
     given = parser.parse_args(arguments)
@@ -295,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "everything": everything,
             "standings": lambda shops: standings(given.members),
             "ledger": lambda shops: ledger(),
+            "receipts": lambda shops: receipts(),
         }
         broken = sum(part(shops) for name, part in parts.items() if given.part in (None, name))
     sys.exit(1 if broken else 0)

@@ -37,8 +37,13 @@ from tests.integration.admin.test_saved_unchanged import our_admins
 FACTORIES = load(EXAMPLES / "test_factories.py")
 #: Effects of orders and their numbers.
 EFFECTS = {
-    "redemption": 10, "earning": 20, "people": 21, "goals": 25, "tiers": 30,
-    "referrals": 40, "exclusives": 50,
+    "redemption": 10,
+    "earning": 20,
+    "people": 21,
+    "goals": 25,
+    "tiers": 30,
+    "referrals": 40,
+    "exclusives": 50,
 }
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
 

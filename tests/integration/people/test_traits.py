@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 OURS = ("orders", "spend", "last", "basket", "biggest", "late", "cell", "birthday", "joined")
 EVERYBODY = {"after": 0, "last": 10**9}
 DAY = timedelta(days=1)
+ROW_OF_TWO = "fifth 1 by how lately they bought, fifth 5 by how often they bought"
 
 
 @pytest.fixture
@@ -152,6 +153,14 @@ class TestBeingLate:
         assert holders("late", program, at=late_at - timedelta(seconds=1)) == set()
         assert holders("late", program, at=late_at) == holders("late", program, at=late_at + DAY) == {member.pk}
 
+    def test_ends_with_an_order_and_not_with_the_next_night(self, program):
+        member = who_bought(program, *(ago(n) for n in (200, 170, 140)))
+        counted(TODAY)
+        a_receipt(member, TODAY + DAY, is_gone=True)
+        assert holders("late", program, at=TODAY + DAY) == {member.pk}
+        a_receipt(member, TODAY + DAY)
+        assert holders("late", program, at=TODAY + DAY) == set()
+
     def test_is_never_of_who_bought_nothing(self, program):
         MemberFactory(program=program, joined_at=ago(900))
         gone = who_bought(program, *(ago(n) for n in (900, 870, 840)))
@@ -263,8 +272,8 @@ class TestEveryTrait:
             ("joined", {"most": 1}, "joined at most 1 day ago"),
             ("late", {}, "misses the next order, going by the usual time between orders"),
             ("cell", {"recency": [4, 5]}, "fifths 4 and 5 by how lately they bought"),
-            ("cell", {"frequency": [5]}, "fifth 5 by how often they bought"),
-            ("cell", {"recency": [1], "money": [1]}, "fifth 1 by how lately they bought, fifth 1 by how much they spent"),
+            ("cell", {"recency": [1], "frequency": [5]}, ROW_OF_TWO),
+            ("cell", {"money": [1]}, "fifth 1 by how much they spent"),
             ("cell", {}, "any buyer"),
             ("birthday", {"days": 7}, "birthday within the next 7 days"),
             ("birthday", {"days": 0}, "birthday today"),
