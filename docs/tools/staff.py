@@ -70,6 +70,7 @@ OTHERS = {
     "segment-new": "/admin/loyalty_program/segment/add/?type=list",
     "segment-new-rule": "/admin/loyalty_program/segment/add/?type=rule",
     "figures": "/admin/loyalty_insights/book/",
+    "pays": "/admin/loyalty_insights/book/pays/",
     "members-from-a-file": "/admin/loyalty_program/member/give/",
 }
 #: What is pressed on the member's page, by the name of its picture.

@@ -132,7 +132,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     if last in found.buying:
         buying = found.buying[last]
         shown += [
-            pays.figures(unit=unit, buying=buying, members=members, flows=flows, used=used),
+            pays.figures(unit=unit, buying=buying, window=cut.window, members=members, flows=flows, used=used),
             pays.stays(unit=unit, buying=found.buying),
         ]
     return {

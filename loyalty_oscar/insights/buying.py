@@ -67,6 +67,11 @@ class Buying:
         return _share(self.kept, self.start)
 
     @property
+    def won_back_share(self) -> Fraction | None:
+        """Those won back, of the customers at the start: what retention has beside those kept. None without a start."""
+        return _share(self.won_back, self.start)
+
+    @property
     def repeat_rate(self) -> Fraction | None:
         """The part of the buyers who had two orders or more. None without buyers."""
         return _share(self.repeaters, self.buyers)

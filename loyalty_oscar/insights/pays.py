@@ -51,20 +51,25 @@ def value_of(*, unit: Unit) -> Fraction | None:
 
 
 def figures(
-    *, unit: Unit, buying: Buying, members: int, flows: Sequence[FlowMonth], used: Fraction
+    *, unit: Unit, buying: Buying, window: int, members: int, flows: Sequence[FlowMonth], used: Fraction
 ) -> FiguresTable:  # fmt: skip
-    """Return every figure of a period, each with what it means; `members` is what members paid (minor units)."""
+    """
+    Return every figure of a period, each with what it means.
+
+    Who bought in `window` days is a customer; `members` is what members paid (minor units), `used` the part of what
+    they have that is expected to be used.
+    """
     points = -sum(month.flows.get(Flow.USED, 0) for month in flows)
     value = value_of(unit=unit)
     spent = None if value is None else half_up(exact=points * value)
     back = None if spent is None or not members else Fraction(spent, members)
     owed = flows[-1].end.points if flows else 0
+    told = {"days": window}
     n, share, minor = Sort.NUMBER, Sort.SHARE, Sort.MONEY
-    won_back = Fraction(buying.won_back, buying.start) if buying.start else None
     rows: list[tuple[str, Sort, Any, str]] = [
         (
             pgettext("loyalty", "Customers at the start"), n, buying.start,
-            pgettext("loyalty", "Who had a paid order in the days before the first day."),
+            pgettext("loyalty", "Who had a paid order in the %(days)d days before the first day.") % told,
         ),
         (
             pgettext("loyalty", "Acquired"), n, buying.acquired,
@@ -72,7 +77,7 @@ def figures(
         ),
         (
             pgettext("loyalty", "Customers at the end"), n, buying.end,
-            pgettext("loyalty", "Who had a paid order in the days before the end."),
+            pgettext("loyalty", "Who had a paid order in the %(days)d days before the end.") % told,
         ),
         (
             pgettext("loyalty", "Retention, as in the articles"), share, buying.retention,
@@ -83,7 +88,7 @@ def figures(
             pgettext("loyalty", "The part of the customers at the start who are customers at the end, too."),
         ),
         (
-            pgettext("loyalty", "Won back"), share, won_back,
+            pgettext("loyalty", "Won back"), share, buying.won_back_share,
             pgettext("loyalty", "Who had bought before, was no customer at the start, and is one at the end."),
         ),
         (

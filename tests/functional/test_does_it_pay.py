@@ -109,6 +109,7 @@ class TestThePage:
             assert row["What it means"] in page
         values = {name: row["Value"] for name, row in found.items()}
         assert values["Turnover of members"] == "2000.00"
+        assert "Who had a paid order in the 90 days before the first day." in page
         # 300 of 2,000 paws at ten cents.
         assert values["Cost of what was used"] == "30.00"
         assert values["Give-back rate"] == "1.50"

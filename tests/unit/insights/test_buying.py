@@ -113,6 +113,7 @@ class TestOneSpan:
             start=2, end=3, acquired=1, kept=1, buyers=3, repeaters=1, turnover=2_000, existing=1_000
         )
         assert (buying.won_back, buying.retention, buying.kept_share) == (1, 1, Fraction(1, 2))
+        assert buying.won_back_share == buying.retention - buying.kept_share
         assert (buying.repeat_rate, buying.existing_share) == (Fraction(1, 3), Fraction(1, 2))
 
     def test_says_nothing_where_there_is_nothing_to_divide_by(self):
