@@ -9,7 +9,6 @@ from typing import Any
 
 from babel.core import get_global
 from django import forms
-from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.utils.translation import pgettext
 
 from .hooks import shop_countries
@@ -45,8 +44,12 @@ def countries_field(*, chosen: Collection[str], label: Any, help_text: Any) -> f
     known = {code: name for some in shop_countries.answers() for code, name in some}
     if not known:
         return TypedCountries(label=label, help_text=help_text, required=False, max_length=1000)
-    choices = (known | {code: code for code in chosen if code not in known}).items()
-    widget = FilteredSelectMultiple(str(label), is_stacked=False)
+    # A box each: in a list that is scrolled one click would drop what was chosen before. Those come first.
+    names = {code: known.get(code, code) for code in chosen} | known
     return forms.MultipleChoiceField(
-        label=label, help_text=help_text, required=False, choices=list(choices), widget=widget
+        label=label,
+        help_text=help_text,
+        required=False,
+        choices=list(names.items()),
+        widget=forms.CheckboxSelectMultiple,
     )
