@@ -7,7 +7,7 @@ An answer that says that something is wrong opens a case, and stops the letters 
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -42,9 +42,9 @@ def save_answer(
     with transaction.atomic(using=db):
         if unit := Unit.objects.using(db).filter(program=member.program_id).first():
             lock(account_id=open_account(member=member, unit=unit).pk)
-        about = {"member": member, "question": question, "source": source}
+        about: dict[str, Any] = {"member": member, "question": question, "source": source}
         before = Answer.objects.using(db).filter(**about).first()
-        said = {"choice": choice, "text": text, "order_id": order_id, "at": at}
+        said: dict[str, Any] = {"choice": choice, "text": text, "order_id": order_id, "at": at}
         said["occurrence"] = _asking(member, question, source)
         answer, _is_new = Answer.objects.using(db).update_or_create(**about, defaults=said)
         if kind := asked.choices[choice].opens:
@@ -52,8 +52,7 @@ def save_answer(
             _open(answer, kind, is_news, at)
             stop_letters(member_id=member.pk, order_id=order_id, at=at)
         answer_saved.send(sender=Answer, member=member, answer=answer, at=at)
-        look = partial(look_at_member, member_id=member.pk, at=at)
-        transaction.on_commit(look, using=db, robust=True)
+        transaction.on_commit(lambda: look_at_member(member_id=member.pk, at=at), using=db, robust=True)
     return answer
 
 
@@ -72,8 +71,8 @@ def _open(answer: Answer, kind: str, is_news: bool, at: datetime) -> None:
         source = f"answer:{answer.pk}:{times}" if times else f"answer:{answer.pk}"
     else:
         source = last.source
-    told = {"kind": kind, "source": source, "order_id": answer.order_id, "text": answer.text}
-    open_case(member=answer.member, **told, at=at)
+    about: dict[str, Any] = {"kind": kind, "source": source, "order_id": answer.order_id}
+    open_case(member=answer.member, **about, text=answer.text, at=at)
 
 
 def stop_letters(*, member_id: int, order_id: int | None, at: datetime) -> int:

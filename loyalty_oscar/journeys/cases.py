@@ -117,7 +117,8 @@ def decide(*, case: Case, promise: Promise, reason: str, actor: str, at: datetim
 
 
 def _give(case: Case, promise: Promise, at: datetime) -> None:
-    key, about = key_of(case=case), {"member_id": case.member_id, "at": at}
+    key = key_of(case=case)
+    about: dict[str, Any] = {"member_id": case.member_id, "at": at}
     if program_operations.give(promise=promise, key=key, because=Because("apology"), **about) == Outcome.NOTHING:
         raise NotAllowed("nobody can give that")
     # Of a reward its own mail tells.
