@@ -52,11 +52,7 @@ def save_answer(
             _open(answer, kind, is_news, at)
             stop_letters(member_id=member.pk, order_id=order_id, at=at)
         answer_saved.send(sender=Answer, member=member, answer=answer, at=at)
-
-        def look() -> None:
-            look_at_member(member_id=member.pk, at=at)
-
-        transaction.on_commit(look, using=db, robust=True)
+        transaction.on_commit(lambda: look_at_member(member_id=member.pk, at=at), using=db, robust=True)
     return answer
 
 
@@ -75,8 +71,8 @@ def _open(answer: Answer, kind: str, is_news: bool, at: datetime) -> None:
         source = f"answer:{answer.pk}:{times}" if times else f"answer:{answer.pk}"
     else:
         source = last.source
-    told: dict[str, Any] = {"kind": kind, "source": source, "order_id": answer.order_id, "text": answer.text}
-    open_case(member=answer.member, **told, at=at)
+    about: dict[str, Any] = {"kind": kind, "source": source, "order_id": answer.order_id}
+    open_case(member=answer.member, **about, text=answer.text, at=at)
 
 
 def stop_letters(*, member_id: int, order_id: int | None, at: datetime) -> int:

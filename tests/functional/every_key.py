@@ -7,8 +7,10 @@ from uuid import uuid4
 from django.db import transaction
 from oscar.test import factories
 
+from loyalty_oscar.journeys.cases import decide, open_again, open_case
 from loyalty_oscar.journeys.operations import act, undo_act, use_word
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.ledger.receivers import catch_up
@@ -44,6 +46,7 @@ def every_key(folder: Path) -> list[str]:
     _deeds(unit, boris, at=day(4, 21))
     _used(unit, priya, at=day(4, 22))
     give_goodwill(staff=staff, user=boris, unit=unit, points=5, reason="a wait", token=uuid4(), at=day(4, 23))
+    _made_good(boris, at=day(4, 23))
     _imported(folder, at=day(4, 24))
     _by_staff(unit, boris, staff, at=day(4, 24))
     _dated(order, at=day(4, 25))
@@ -92,6 +95,15 @@ def _used(unit, user, *, at: datetime) -> None:
         order = factories.create_order(basket=basket, user=user, date_placed=at)
     sync_orders(order_ids=[order.pk], at=at)
     send_back(order, 1, on=at)
+
+
+def _made_good(user, *, at: datetime) -> None:
+    """A case is made good, opened again, and made good by more."""
+    about = {"kind": "problem", "source": "answer:1", "order_id": None, "at": at}
+    case, _is_new = open_case(member=Member.objects.get(user=user), **about)
+    for points in (5, 8):
+        decide(case=case, promise=Promise(points=points), reason="a torn bag", actor="staff:1", at=at)
+        open_again(case=case, at=at)
 
 
 def _imported(folder: Path, *, at: datetime) -> None:
