@@ -1,0 +1,113 @@
+"""
+`python -m tests.benchmarks.trial`: what a point for each dollar would have cost CDNOW, tried on all 69,659 orders.
+
+CDNOW_FILE names the file. Nothing is written: the database is there for the program and its rule alone.
+"""
+
+import sys
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+import django
+
+from tests.benchmarks.board import Board, timed
+from tests.benchmarks.cdnow import a_database, purchases
+
+AIM, POINTS = 5000, 2_453_159
+END = datetime(1998, 7, 1, tzinfo=UTC)
+#: Ends of months at which it is foretold what is owed six months later.
+FORETOLD = (date(1997, 6, 30), date(1997, 9, 30), date(1997, 12, 31))
+
+
+def customers(rows: Sequence[tuple]) -> Iterator[list]:
+    """Yield the orders of each customer, as a shop gathers them."""
+    from loyalty_oscar.insights.trial import Past
+    from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
+    from loyalty_oscar.kernel.rounding import to_minor
+
+    number = 0
+    for customer, own in groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[0]):
+        orders = []
+        for _customer, at, pieces, dollars in own:
+            number += 1
+            line = LineFacts(line_id=1, quantity=pieces, paid_minor=to_minor(amount=dollars))
+            bought = Purchase(currency="USD", placed_at=at, lines=(line,), is_first=not orders)
+            orders.append(
+                Past(
+                    order=OrderFacts(
+                        order_id=number, number=str(number), site_id=1, user_id=customer, status="Delivered",
+                        dead=False, final_at=at, purchase=bought,
+                    )
+                )
+            )  # fmt: skip
+        yield orders
+
+
+def tried(rows: Sequence[tuple], law, until: datetime):
+    """Play all of them; returns the trial."""
+    from loyalty_oscar.insights.trial import Trial
+
+    trial = Trial(law=law, until=until)
+    for orders in customers(rows):
+        trial.play(orders=orders)
+    return trial
+
+
+def peak_of(rows: Sequence[tuple], law) -> int:
+    """Return the most memory that a trial of these holds (bytes)."""
+    tracemalloc.start()
+    try:
+        tried(rows, law, END)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def foretell(board: Board, rows: Sequence[tuple], law) -> None:
+    from loyalty_oscar.insights.trial import AHEAD, Way, forecast, months_of
+    from loyalty_oscar.kernel.periods import add_months, end_of_month, start_of_day
+
+    whole = tried(rows, law, END).sums
+    for day in FORETOLD:
+        then = end_of_month(day=add_months(day=day.replace(day=1), months=AHEAD))
+        sums = tried(rows, law, start_of_day(day=add_months(day=day.replace(day=1), months=1), zone="UTC")).sums
+        for way in Way:
+            said = forecast(sums=sums, way=way, last=day)
+            owed = months_of(sums=whole, way=way, first=date(1997, 1, 1), last=then)[-1].owed
+            off = f"{100 * (said - owed) / owed:+.1f} %" if owed else "-"
+            board.say(f"owed at {then}, foretold at {day}, {way}", f"{said:,} for {owed:,}, off by {off}")
+
+
+def main() -> None:
+    rows = purchases(None)
+    django.setup()
+    for _database in a_database():
+        from loyalty_oscar.insights.laws import law_of
+        from loyalty_oscar.testing import a_program
+
+        board = Board("trial: a point for each dollar on all orders of CDNOW")
+        law = law_of(unit=a_program(currency="USD", live_from=END), at=END, share=60).law
+        everybody = list(customers(rows))
+        with timed() as watch:
+            from loyalty_oscar.insights.trial import Trial
+
+            trial = Trial(law=law, until=END)
+            for orders in everybody:
+                trial.play(orders=orders)
+        given = sum(number for key, number in trial.sums.items() if key.endswith(" given"))
+        speed = len(rows) / watch.seconds
+        board.promise("points given", kept=given == POINTS, figure=f"{given:,}")
+        board.promise(f"orders/s, at least {AIM:,}", kept=speed >= AIM, figure=f"{speed:,.0f} ({watch.seconds:.1f} s)")
+        board.say("sums kept", f"{len(trial.sums)}")
+        del everybody
+        rows = sorted(rows)
+        few, all_of_them = (peak_of(some, law) for some in (rows[: len(rows) // 8], rows))
+        board.say("most memory of an eighth of the orders, of all", f"{few // 1024:,} KB, {all_of_them // 1024:,} KB")
+        foretell(board, rows, law)
+        board.leave()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
