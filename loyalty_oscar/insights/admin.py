@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -23,6 +23,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
 from . import queries, rules, tables
+from .drawing import drawn
 from .forms import FiguresForm
 from .models import Book
 from .queries import FlowMonth
@@ -123,7 +124,7 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
     told = {"first": words.month(firsts[0]), "last": words.month(firsts[-1])}
     return {
         "bars": {
-            **_drawn(unit, bars, firsts),
+            **drawn(unit=unit, chart=bars, firsts=firsts),
             "name": "bars",
             "title": pgettext("loyalty", "Given, used and run out by month"),
             "about": pgettext(
@@ -133,22 +134,10 @@ def _charts(unit: Unit, months: Sequence[FlowMonth]) -> dict[str, Any]:
             "series": list(enumerate(series)),
         },
         "line": {
-            **_drawn(unit, line, firsts),
+            **drawn(unit=unit, chart=line, firsts=firsts),
             "name": "line",
             "title": pgettext("loyalty", "Owed at the end of each month"),
             "about": pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
             "path": " ".join(f"{point.x},{point.y}" for point in line.points),
         },
-    }
-
-
-def _drawn(unit: Unit, chart: rules.Chart, firsts: Sequence[date]) -> dict[str, Any]:
-    return {
-        "chart": chart,
-        "width": rules.WIDTH,
-        "height": rules.HEIGHT,
-        "left": rules.LEFT,
-        "across": [(y, words.number(unit=unit, points=value)) for y, value in chart.lines],
-        "below": [(x, words.month(firsts[number], short=True)) for x, number in chart.words],
-        "foot": rules.HEIGHT - rules.BOTTOM + 22,
     }

@@ -22,13 +22,18 @@ from .queries import Due, FlowMonth, GivenRow, Outstanding
 
 
 class Sort(StrEnum):
-    """What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points."""
+    """
+    What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points, in a `MONEY`
+    minor units of the program's currency, in a `PERCENT` a number of two decimals or None.
+    """
 
     TEXT = "text"
     MONTH = "month"
     NUMBER = "number"
     POINTS = "points"
     WORTH = "worth"
+    MONEY = "money"
+    PERCENT = "percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ class FiguresTable:
     def lines(self) -> Iterator[list[Any]]:
         """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
         rate, unit = rate_of(unit=self.unit), self.unit
-        of = {Sort.WORTH: rate.currency if rate else "", Sort.POINTS: unit.program.currency if unit.is_money else ""}
+        own = unit.program.currency
+        of = {Sort.WORTH: rate.currency if rate else "", Sort.POINTS: own if unit.is_money else "", Sort.MONEY: own}
         columns = [self.columns[place] for place in self.told]
         yield [f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in columns]
         for row in self.rows:
@@ -122,6 +128,8 @@ SHOWN: Mapping[Sort, Callable[[Unit, Any], str]] = {
     Sort.NUMBER: _unless_empty(lambda unit, cell: money.number(cell)),
     Sort.POINTS: _unless_empty(lambda unit, cell: words.number(unit=unit, points=cell)),
     Sort.WORTH: _unless_empty(lambda unit, cell: worth(unit=unit, points=cell)),
+    Sort.MONEY: _unless_empty(lambda unit, cell: money.in_words(minor=cell, currency=unit.program.currency)),
+    Sort.PERCENT: lambda unit, cell: "" if cell is None else f"{money.number(cell, places=2)} %",
 }
 BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
     Sort.TEXT: lambda unit, cell: cell,
@@ -129,6 +137,8 @@ BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
     Sort.NUMBER: lambda unit, cell: cell,
     Sort.POINTS: _bare_points,
     Sort.WORTH: _bare_worth,
+    Sort.MONEY: lambda unit, cell: to_major(minor=cell, exponent=money.exponent(currency=unit.program.currency)),
+    Sort.PERCENT: lambda unit, cell: "" if cell is None else cell,
 }
 #: The columns of what points did: the flow, its label, whether it is shown the other way round, and whether always.
 FLOWS = (

@@ -359,16 +359,17 @@ BEFORE, AHEAD = 3, 6
 
 def forecast(*, sums: Mapping[str, int], way: Way, last: date) -> int | None:
     """
-    Return the points that will be owed some months (`AHEAD`) after the last day of a trial, which ends a month.
+    Return the points that will be owed some months (`AHEAD`) after the last day of a trial.
 
-    What came in and went out in the last months (`BEFORE`) goes on. What runs out is known, where points last longer
-    than that. None where a trial has fewer months.
+    What came in and went out in the last whole months (`BEFORE`) goes on. What runs out is known, where points last
+    longer than that. None where the trial is too short.
     """
-    before = add_months(day=last.replace(day=1), months=1 - BEFORE)
-    known = months_of(sums=sums, way=way, first=before, last=last)
-    if not any(key.startswith(f"{_month(before)} ") for key in sums):
+    whole = last if last == end_of_month(day=last) else last.replace(day=1) - timedelta(days=1)
+    first = add_months(day=whole.replace(day=1), months=1 - BEFORE)
+    known = months_of(sums=sums, way=way, first=first, last=whole)
+    if not all(month.orders for month in known):
         return None
     owed = sum(number for key, number in sums.items() if key.endswith(f" {way} owed"))
     coming = sum(month.given - month.back - month.used for month in known) * AHEAD // BEFORE
     ends = [add_months(day=last.replace(day=1), months=n) for n in range(1, AHEAD + 1)]
-    return owed + coming - sum(sums.get(f"due {way} {_month(end)}", 0) for end in ends)
+    return max(0, owed + coming - sum(sums.get(f"due {way} {_month(end)}", 0) for end in ends))

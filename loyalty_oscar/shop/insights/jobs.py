@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.insights.operations import check, count
 
 from ..upkeep import jobs
+from . import trials
 
 
 def _rollups(at: datetime) -> Iterator[int]:
@@ -18,6 +19,11 @@ def _rollups(at: datetime) -> Iterator[int]:
 
 def _check(at: datetime) -> Iterator[int]:
     yield from check(at=at)
+
+
+def _trials(at: datetime) -> Iterator[int]:
+    for trial_id in trials.unfinished():
+        yield from trials.work(trial_id=trial_id, at=at)
 
 
 jobs.add(
@@ -35,5 +41,13 @@ jobs.add(
         what="programs counted anew",
         run=_check,
         nightly=True,
+    )
+)
+jobs.add(
+    job=jobs.Job(
+        name="trials",
+        title=pgettext_lazy("loyalty", "Tries programs on earlier orders"),
+        what="orders tried",
+        run=_trials,
     )
 )

@@ -102,9 +102,13 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     return statuses.standing(orders=orders)
 
 
-def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list[int]]:
-    """Yield the ids of these orders, some hundred at a time; all orders of one customer come together."""
-    size, last = size or conf.SWEEP_BATCH, None
+def portions(*, orders: QuerySet[Any], size: int | None = None, after: Any = None) -> Iterator[list[int]]:
+    """
+    Yield the ids of these orders, some hundred at a time; all orders of one customer come together.
+
+    `after` is the key of the last customer who was worked on before, in the order of their keys.
+    """
+    size, last = size or conf.SWEEP_BATCH, after
     by_customer = orders.order_by("user_id", "pk").values_list("user_id", "pk")
     while True:
         rest = by_customer if last is None else by_customer.filter(user_id__gt=last)
@@ -117,11 +121,12 @@ def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list
         yield ids
 
 
-def gather(*, order_ids: Sequence[int], at: datetime) -> list[OrderFacts]:
-    """Return orders as a welcome sees them; writes nothing."""
+def gather(*, order_ids: Sequence[int], at: datetime, set_codes: frozenset[str] = frozenset()) -> list[OrderFacts]:
+    """Return orders as a welcome sees them, with more product sets than effects ask for; writes nothing."""
     marks = marks_of(order_ids=order_ids)
     seen = {pk: mark.final_at for pk, mark in marks.items() if mark.final_at}
-    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, marks=marks)
+    codes = sync.set_codes() | set_codes
+    orders = gather_orders(order_ids=order_ids, set_codes=codes, at=at, marks=marks)
     return [sync.as_of_old(order, seen, at) for order in orders]
 
 
