@@ -114,7 +114,7 @@ class Trial(models.Model):
     A program tried on the orders placed from `since` to before `until`, beside the one that is live (`beside`). A
     program has one, the last that somebody asked for.
 
-    `versions` are those of the programs as they were tried, `sums` what was counted so far (`trial.Trial.sums`), and
+    `versions` are those of the programs as they were tried, `sums` what was counted so far (`trial.Play.sums`), and
     `otherwise` the names of rules that a trial can't count as they are, each by the key of the program. `cursor` is the
     last customer that was played, `done` how many of the `total` orders were. Members use `share` percent in one of the
     ways.

@@ -20,7 +20,7 @@ from loyalty_oscar.kernel.periods import add_months, after_days, end_of_month, l
 from loyalty_oscar.kernel.rounding import taken_back
 
 
-class Way(StrEnum):
+class UseWay(StrEnum):
     """How members use what they have: all of it as soon as it is ready, a share of it then, or nothing."""
 
     ALL = "all"
@@ -86,7 +86,7 @@ class Law:
     What a program says: when points are ready and run out (`runs_out`, None = never), whether each order `moves` the
     dates of all that is there, and whether the shop bears what goes back and was used already.
 
-    `price` are the points of the first reward. `share` is the percentage that members use in `Way.SHARE`.
+    `price` are the points of the first reward. `share` is the percentage that members use in `UseWay.SHARE`.
     """
 
     currency: str
@@ -120,7 +120,7 @@ class _Lot:
 class _Purse:
     """What one customer has, who uses it in one way. It moves points as the ledger does, and adds up what moved."""
 
-    def __init__(self, way: Way, law: Law, add: Callable[[datetime, str, int], None]) -> None:
+    def __init__(self, way: UseWay, law: Law, add: Callable[[datetime, str, int], None]) -> None:
         self.way, self.law = way, law
         self.lots: dict[int, _Lot] = {}
         self.debt = 0
@@ -194,8 +194,8 @@ class _Purse:
             lot.left -= paid
             self.add(at, "owed", -paid)
             self.add(at, "debt", -paid)
-        if self.way != Way.NONE:
-            self._out(lot, lot.left if self.way == Way.ALL else lot.left * self.law.share // 100, "used", at)
+        if self.way != UseWay.NONE:
+            self._out(lot, lot.left if self.way == UseWay.ALL else lot.left * self.law.share // 100, "used", at)
 
     def _out(self, lot: _Lot, points: int, name: str, at: datetime) -> None:
         lot.left -= points
@@ -207,7 +207,7 @@ class _Purse:
 
 
 @dataclass(kw_only=True, slots=True)
-class Trial:
+class Play:
     """
     A law tried on the orders from `since` to before `until` (UTC).
 
@@ -223,7 +223,7 @@ class Trial:
         """Play one customer through all of their orders, which come in order of time."""
         law, days = self.law, self._days(orders)
         earner, climber = law.earner(), law.climber() if law.climber else None
-        purses = [_Purse(way, law, self._add) for way in Way]
+        purses = [_Purse(way, law, self._add) for way in UseWay]
         brought: dict[int, int] = {}
         active: dict[int, datetime] = {}
         standing, is_member, has_reward = 0, False, not law.price
@@ -314,7 +314,7 @@ class TrialMonth:
     debt: int
 
 
-def months_of(*, sums: Mapping[str, int], way: Way, first: date, last: date) -> list[TrialMonth]:
+def months_of(*, sums: Mapping[str, int], way: UseWay, first: date, last: date) -> list[TrialMonth]:
     """Return the months of a trial from its first day to its last, both included."""
     found, owed, debt = [], 0, 0
     for month in _months(first, last):
@@ -357,12 +357,13 @@ def orders_to_reward(*, sums: Mapping[str, int]) -> tuple[int, int]:
 BEFORE, AHEAD = 3, 6
 
 
-def forecast(*, sums: Mapping[str, int], way: Way, last: date) -> int | None:
+def forecast(*, sums: Mapping[str, int], way: UseWay, share: int, last: date) -> int | None:
     """
-    Return the points that will be owed some months (`AHEAD`) after the last day of a trial.
+    Return the points that will be owed some months (`AHEAD`) after the last day of a trial whose members use `share`
+    percent in one of the ways.
 
-    What came in and went out in the last whole months (`BEFORE`) goes on. What runs out is known, where points last
-    longer than that. None where the trial is too short.
+    As much as the last whole months (`BEFORE`) brought comes again, and what nobody uses of it stays. What runs out is
+    known, where points last longer than that. None where the trial is too short.
     """
     whole = last if last == end_of_month(day=last) else last.replace(day=1) - timedelta(days=1)
     first = add_months(day=whole.replace(day=1), months=1 - BEFORE)
@@ -370,6 +371,7 @@ def forecast(*, sums: Mapping[str, int], way: Way, last: date) -> int | None:
     if not all(month.orders for month in known):
         return None
     owed = sum(number for key, number in sums.items() if key.endswith(f" {way} owed"))
-    coming = sum(month.given - month.back - month.used for month in known) * AHEAD // BEFORE
+    unused = {UseWay.ALL: 0, UseWay.SHARE: 100 - share, UseWay.NONE: 100}[way]
+    coming = sum(month.given - month.back for month in known) * unused * AHEAD // (100 * BEFORE)
     ends = [add_months(day=last.replace(day=1), months=n) for n in range(1, AHEAD + 1)]
     return max(0, owed + coming - sum(sums.get(f"due {way} {_month(end)}", 0) for end in ends))

@@ -22,11 +22,11 @@ from .drawing import drawn
 from .laws import price_of
 from .models import Trial
 from .tables import Column, FiguresTable, Sort
-from .trial import TrialMonth, Way, forecast, months_of, orders_to_reward
+from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class TrialResult:
     """What a trial found of one program."""
 
     unit: Unit
@@ -42,30 +42,30 @@ class Found:
         return [self.summary, *self.months]
 
 
-def found_of(*, trial: Trial, unit: Unit) -> Found:
+def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
     """Return what a trial that is done found of a program; `unit` is as it is now."""
     key, zone = str(unit.program_id), unit.program.time_zone
     sums = trial.sums.get(key, {})
     first = local_day(at=trial.since, zone=zone)
     last = local_day(at=trial.until - timedelta(microseconds=1), zone=zone)
-    by_way = {way: months_of(sums=sums, way=way, first=first, last=last) for way in Way}
+    by_way = {way: months_of(sums=sums, way=way, first=first, last=last) for way in UseWay}
     titles = _titles(trial.share)
-    return Found(
+    return TrialResult(
         unit=unit,
-        sentences=_sentences(unit, sums, by_way[Way.SHARE], last, trial.share),
+        sentences=_sentences(unit, sums, by_way[UseWay.SHARE], last, trial.share),
         summary=_summary(unit, by_way, titles),
         months=[_by_month(unit, way, months, titles[way]) for way, months in by_way.items()],
-        charts=_charts(unit, by_way[Way.SHARE], titles[Way.SHARE]) if len(by_way[Way.SHARE]) > 1 else {},
+        charts=_charts(unit, by_way[UseWay.SHARE], titles[UseWay.SHARE]) if len(by_way[UseWay.SHARE]) > 1 else {},
         otherwise=trial.otherwise.get(key, ()),
         is_changed=trial.versions.get(key) != unit.program.version,
     )
 
 
-def _titles(share: int) -> dict[Way, str]:
+def _titles(share: int) -> dict[UseWay, str]:
     return {
-        Way.ALL: pgettext("loyalty", "Everybody uses all at once"),
-        Way.SHARE: pgettext("loyalty", "Members use %(percent)s %%") % {"percent": money.number(share)},
-        Way.NONE: pgettext("loyalty", "Nobody uses anything"),
+        UseWay.ALL: pgettext("loyalty", "Everybody uses all at once"),
+        UseWay.SHARE: pgettext("loyalty", "Members use %(percent)s %%") % {"percent": money.number(share)},
+        UseWay.NONE: pgettext("loyalty", "Nobody uses anything"),
     }
 
 
@@ -93,7 +93,7 @@ def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth]
                 reached,
             )
         said.append(text % told)
-    coming = forecast(sums=sums, way=Way.SHARE, last=last)
+    coming = forecast(sums=sums, way=UseWay.SHARE, share=share, last=last)
     if coming is not None:
         text = pgettext(
             "loyalty",
@@ -103,7 +103,7 @@ def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth]
     return said
 
 
-def _summary(unit: Unit, by_way: Mapping[Way, Sequence[TrialMonth]], titles: Mapping[Way, str]) -> FiguresTable:
+def _summary(unit: Unit, by_way: Mapping[UseWay, Sequence[TrialMonth]], titles: Mapping[UseWay, str]) -> FiguresTable:
     rows = []
     for way, months in by_way.items():
         given, back, used, out = (sum(getattr(m, name) for m in months) for name in ("given", "back", "used", "out"))
@@ -114,7 +114,7 @@ def _summary(unit: Unit, by_way: Mapping[Way, Sequence[TrialMonth]], titles: Map
         title=unit.program.name,
         unit=unit,
         columns=[
-            Column(pgettext("loyalty", "If"), Sort.TEXT),
+            Column(pgettext("loyalty", "How it is used"), Sort.TEXT),
             Column(pgettext("loyalty", "Given")),
             Column(pgettext("loyalty", "Taken back")),
             Column(pgettext("loyalty", "Used")),
@@ -142,7 +142,7 @@ def _percent(unit: Unit, points: int, paid_minor: int) -> Decimal | None:
     return to_major(minor=half_up(exact=exact), exponent=2)
 
 
-def _by_month(unit: Unit, way: Way, months: Sequence[TrialMonth], title: str) -> FiguresTable:
+def _by_month(unit: Unit, way: UseWay, months: Sequence[TrialMonth], title: str) -> FiguresTable:
     names = ("orders", "paid_minor", "members", "given", "back", "used", "out")
     rows = [[(m.first, m.last), *(getattr(m, name) for name in names), m.owed, m.owed, m.debt] for m in months]
     sums = [sum(getattr(month, name) for month in months) for name in names]

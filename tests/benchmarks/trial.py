@@ -48,9 +48,9 @@ def customers(rows: Sequence[tuple]) -> Iterator[list]:
 
 def tried(rows: Sequence[tuple], law, until: datetime):
     """Play all of them; returns the trial."""
-    from loyalty_oscar.insights.trial import Trial
+    from loyalty_oscar.insights.trial import Play
 
-    trial = Trial(law=law, until=until)
+    trial = Play(law=law, until=until)
     for orders in customers(rows):
         trial.play(orders=orders)
     return trial
@@ -67,14 +67,14 @@ def peak_of(rows: Sequence[tuple], law) -> int:
 
 
 def foretell(board: Board, rows: Sequence[tuple], law, whole: Mapping[str, int]) -> None:
-    from loyalty_oscar.insights.trial import AHEAD, Way, forecast, months_of
+    from loyalty_oscar.insights.trial import AHEAD, UseWay, forecast, months_of
     from loyalty_oscar.kernel.periods import add_months, end_of_month, start_of_day
 
     for day in FORETOLD:
         then = end_of_month(day=add_months(day=day.replace(day=1), months=AHEAD))
         sums = tried(rows, law, start_of_day(day=add_months(day=day.replace(day=1), months=1), zone="UTC")).sums
-        for way in Way:
-            said = forecast(sums=sums, way=way, last=day)
+        for way in UseWay:
+            said = forecast(sums=sums, way=way, share=law.share, last=day)
             owed = months_of(sums=whole, way=way, first=date(1997, 1, 1), last=then)[-1].owed
             off = f"{100 * (said - owed) / owed:+.1f} %" if owed else "-"
             board.say(f"owed at {then}, foretold at {day}, {way}", f"{said:,} for {owed:,}, off by {off}")
@@ -85,13 +85,13 @@ def main() -> None:
     django.setup()
     for _database in a_database():
         from loyalty_oscar.insights.laws import law_of
-        from loyalty_oscar.insights.trial import Trial
+        from loyalty_oscar.insights.trial import Play
         from loyalty_oscar.testing import a_program
 
         board = Board("trial: a point for each dollar on all orders of CDNOW")
         law = law_of(unit=a_program(currency="USD", live_from=END), at=END, share=60).law
         everybody = list(customers(rows))
-        trial, here = Trial(law=law, until=END), time.process_time()
+        trial, here = Play(law=law, until=END), time.process_time()
         with timed() as watch:
             for orders in everybody:
                 trial.play(orders=orders)

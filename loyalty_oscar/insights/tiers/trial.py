@@ -30,12 +30,12 @@ class LevelsOfNow:
     def __bool__(self) -> bool:
         return self.ladder is not None
 
-    def __call__(self) -> Standing:
+    def __call__(self) -> StandingTried:
         """Return where one customer stands, who has ordered nothing yet."""
-        return Standing(self)
+        return StandingTried(self)
 
 
-class Standing:
+class StandingTried:
     """One customer on the levels, from order to order."""
 
     def __init__(self, levels: LevelsOfNow) -> None:

@@ -14,8 +14,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.insights.laws import Tried, law_of
 from loyalty_oscar.insights.models import Trial
 from loyalty_oscar.insights.queries import usual_share
-from loyalty_oscar.insights.trial import Past
-from loyalty_oscar.insights.trial import Trial as Play
+from loyalty_oscar.insights.trial import Past, Play
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
 from loyalty_oscar.program.db import write_db

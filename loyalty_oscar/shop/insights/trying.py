@@ -18,7 +18,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.insights.laws import can_try
 from loyalty_oscar.insights.models import Trial
-from loyalty_oscar.insights.trial_tables import Found, found_of
+from loyalty_oscar.insights.trial_tables import TrialResult, found_of
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES
 from loyalty_oscar.program.csv_files import as_csv
@@ -110,7 +110,7 @@ def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Ht
     return TemplateResponse(request, "loyalty/admin/trial.html", context)
 
 
-def _found(trial: Trial) -> list[Found]:
+def _found(trial: Trial) -> list[TrialResult]:
     units = {
         unit.program_id: unit for unit in Unit.objects.select_related("program").filter(program__in=trial.programs)
     }
@@ -122,7 +122,7 @@ def _period(trial: Trial) -> dict[str, str]:
     return {"first": words.day(trial.since, zone=zone), "last": words.moment(trial.until, zone=zone)}
 
 
-def _file(name: str, program: Program, found: list[Found]) -> HttpResponseBase:
+def _file(name: str, program: Program, found: list[TrialResult]) -> HttpResponseBase:
     table = next((table for one in found for table in one.tables() if table.name == name), None)
     if table is None:
         raise Http404

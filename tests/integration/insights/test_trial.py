@@ -15,7 +15,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.insights import queries
 from loyalty_oscar.insights.laws import law_of
 from loyalty_oscar.insights.operations import count
-from loyalty_oscar.insights.trial import Past, Trial, Way, months_of
+from loyalty_oscar.insights.trial import Past, Play, UseWay, months_of
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.ledger.models import Account, Lot
@@ -74,7 +74,7 @@ class Ledger:
                 self.use(due)
 
     def use(self, at):
-        for account in Account.objects.filter(available__gt=0) if self.way == Way.ALL else ():
+        for account in Account.objects.filter(available__gt=0) if self.way == UseWay.ALL else ():
             told = {"account_id": account.pk, "points": account.available, "at": at, "because": Because("order_paid")}
             hold = place_hold(slot=f"basket:{account.pk}-{account.seq}", expires_at=at + timedelta(hours=1), **told)
             capture(hold_id=hold.pk, **told)
@@ -106,7 +106,7 @@ class Ledger:
 def tried(unit, ledger, until=END):
     """The sums of a trial of the orders that are there."""
     found = law_of(unit=unit, at=until, share=60)
-    trial = Trial(law=found.law, until=until)
+    trial = Play(law=found.law, until=until)
     ids = get_model("order", "Order").objects.values_list("pk", flat=True)
     orders = gather_orders(order_ids=ids, set_codes=found.sets, at=until)
     of_user: dict[object, list[Past]] = {}
@@ -165,7 +165,7 @@ def rule(unit, code, type, narrowed=(), **params):
 
 
 class TestATrial:
-    @pytest.mark.parametrize("way", [Way.NONE, Way.ALL])
+    @pytest.mark.parametrize("way", [UseWay.NONE, UseWay.ALL])
     def test_says_of_real_orders_what_the_ledger_says(self, way):
         unit = a_shop()
         rule(unit, "first", "first-order", points=25)
@@ -173,17 +173,17 @@ class TestATrial:
         ledger.live(cdnow())
         told = same(unit, ledger)
         assert told["given"] > 4000
-        assert told["used" if way == Way.ALL else "out"] > 2000
+        assert told["used" if way == UseWay.ALL else "out"] > 2000
 
     @pytest.mark.parametrize(
         ("way", "terms"),
         [
-            (Way.NONE, {}),
-            (Way.ALL, {}),
-            (Way.ALL, {"debt_policy": "clamp", "rounding": "half_up"}),
-            (Way.NONE, {"expiry": "inactivity", "expiry_months": 2, "rounding_stage": "line", "hold_days": 0}),
-            (Way.NONE, {"expiry": "fixed", "expiry_month": 2, "expiry_day": 29, "rounding": "block"}),
-            (Way.ALL, {"expiry": "never"}),
+            (UseWay.NONE, {}),
+            (UseWay.ALL, {}),
+            (UseWay.ALL, {"debt_policy": "clamp", "rounding": "half_up"}),
+            (UseWay.NONE, {"expiry": "inactivity", "expiry_months": 2, "rounding_stage": "line", "hold_days": 0}),
+            (UseWay.NONE, {"expiry": "fixed", "expiry_month": 2, "expiry_day": 29, "rounding": "block"}),
+            (UseWay.ALL, {"expiry": "never"}),
         ],
         ids=["unused", "used", "borne", "inactivity", "fixed", "never"],
     )
@@ -206,7 +206,7 @@ class TestATrial:
         )
         rule(unit, "double", "multiplier", [{"code": "cap-per-month", "params": {"points": 90}}], percent=200)
         rule(unit, "each", "per-unit", [{"code": "cap-per-member", "params": {"points": 30}}], points=3)
-        ledger = Ledger(unit, Way.NONE)
+        ledger = Ledger(unit, UseWay.NONE)
         ledger.live(drawn(seed=7))
         assert same(unit, ledger)["back"] > 500
 
@@ -214,7 +214,7 @@ class TestATrial:
     def test_climbs_and_falls_as_members_do(self, window):
         unit = a_shop()
         a_ladder(unit=unit, window=window, percents=(100, 150, 225), grace_days=GRACE.days)
-        ledger = Ledger(unit, Way.NONE)
+        ledger = Ledger(unit, UseWay.NONE)
         ledger.live(drawn(seed=11, orders=40))
         plain = sum(award.points for award in Award.objects.all())
         assert same(unit, ledger)["given"] == plain

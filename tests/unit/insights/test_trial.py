@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from loyalty_oscar.insights.trial import Law, Past, Trial, Way, forecast, months_of, orders_to_reward
+from loyalty_oscar.insights.trial import Law, Past, Play, UseWay, forecast, months_of, orders_to_reward
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 
 JANUARY = datetime(2026, 1, 10, tzinfo=UTC)
@@ -40,7 +40,7 @@ def past(number, paid_minor=100, *, days=0, gone=0, back=None):
 
 
 def tried(*orders, until=datetime(2027, 1, 1, tzinfo=UTC), **law):
-    trial = Trial(law=a_law(**law), until=until)
+    trial = Play(law=a_law(**law), until=until)
     trial.play(orders=orders)
     return trial.sums
 
@@ -52,33 +52,35 @@ def sums_of(sums, way):
 
 
 class TestTheWaysOfUsing:
-    @pytest.mark.parametrize(("way", "used", "out"), [(Way.ALL, 100, 0), (Way.SHARE, 60, 40), (Way.NONE, 0, 100)])
+    @pytest.mark.parametrize(
+        ("way", "used", "out"), [(UseWay.ALL, 100, 0), (UseWay.SHARE, 60, 40), (UseWay.NONE, 0, 100)]
+    )
     def test_differ_in_what_is_used_and_what_runs_out(self, way, used, out):
         found = sums_of(tried(past(1)), way)
         assert found == {"given": 100, "back": 0, "used": used, "out": out, "owed": 0, "debt": 0}
 
     @pytest.mark.parametrize(("back", "debt"), [(10, 0), (14, 50), (20, 50)])
     def test_make_a_debt_of_what_went_back_once_it_was_used(self, back, debt):
-        found = sums_of(tried(past(1, gone=1, back=back)), Way.ALL)
+        found = sums_of(tried(past(1, gone=1, back=back)), UseWay.ALL)
         assert (found["back"], found["used"], found["debt"]) == (50, 50 + debt, debt)
 
     def test_make_none_where_the_shop_bears_it(self):
-        found = sums_of(tried(past(1, gone=1, back=20), is_borne=True), Way.ALL)
+        found = sums_of(tried(past(1, gone=1, back=20), is_borne=True), UseWay.ALL)
         assert (found["back"], found["used"], found["debt"]) == (0, 100, 0)
 
     def test_let_the_next_order_make_it_up(self):
-        found = sums_of(tried(past(1, gone=1, back=20), past(2, days=30)), Way.ALL)
+        found = sums_of(tried(past(1, gone=1, back=20), past(2, days=30)), UseWay.ALL)
         assert (found["given"], found["used"], found["debt"], found["owed"]) == (200, 150, 0, 0)
 
 
 class TestTheEnd:
     def test_leaves_out_what_comes_after_it(self):
         sums = tried(past(1, gone=1, back=40), past(2, days=30), until=JANUARY + timedelta(days=20))
-        assert sums_of(sums, Way.NONE) == {"given": 100, "back": 0, "used": 0, "out": 0, "owed": 100, "debt": 0}
+        assert sums_of(sums, UseWay.NONE) == {"given": 100, "back": 0, "used": 0, "out": 0, "owed": 100, "debt": 0}
 
     def test_goes_on_from_the_sums(self):
         one = tried(past(1))
-        both = Trial(law=a_law(), until=datetime(2027, 1, 1, tzinfo=UTC), sums=one.copy())
+        both = Play(law=a_law(), until=datetime(2027, 1, 1, tzinfo=UTC), sums=one.copy())
         both.play(orders=[past(2)])
         assert both.sums == {key: 2 * number for key, number in one.items()}
 
@@ -101,8 +103,8 @@ class TestAForecast:
     def test_goes_on_as_the_last_three_months_did_less_what_runs_out(self):
         sums = tried(*self.MONTHS, until=datetime(2026, 6, 1, tzinfo=UTC))
         # Of five times 100 the first two have run out, and all others will within six months.
-        assert sums_of(sums, Way.NONE)["owed"] == 300
-        assert forecast(sums=sums, way=Way.NONE, last=date(2026, 5, 31)) == 300 + 6 * 100 - 300
+        assert sums_of(sums, UseWay.NONE)["owed"] == 300
+        assert forecast(sums=sums, way=UseWay.NONE, share=60, last=date(2026, 5, 31)) == 300 + 6 * 100 - 300
 
     def test_is_not_made_of_a_short_time(self):
-        assert forecast(sums=tried(past(1)), way=Way.NONE, last=date(2026, 2, 28)) is None
+        assert forecast(sums=tried(past(1)), way=UseWay.NONE, share=60, last=date(2026, 2, 28)) is None
