@@ -1,5 +1,5 @@
 """
-`python -m tests.benchmarks.trial`: what a point for each dollar would have cost CDNOW, tried on all 69,659 orders.
+`make trial`: what a point for each dollar would have cost CDNOW, tried on all 69,659 orders.
 
 CDNOW_FILE names the file. Nothing is written: the database is there for the program and its rule alone.
 """

@@ -67,8 +67,8 @@ def work(*, trial_id: int, at: datetime) -> Iterator[int]:
     """
     while True:
         with transaction.atomic(using=write_db()):
-            rows = Trial.objects.using(write_db()).select_related("program", "beside")
-            trial = rows.select_for_update(of=("self",)).filter(pk=trial_id, finished_at=None).first()
+            rows = Trial.objects.using(write_db()).select_for_update()
+            trial = rows.filter(pk=trial_id, finished_at=None).first()
             if trial is None:
                 return
             played = _step(trial, at)
