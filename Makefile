@@ -13,7 +13,7 @@ POSTGRES := LOYALTY_TEST_DB=postgres
 # Where no byte code is written, each process compiles every module anew and each pytest rewrites every assertion.
 unexport PYTHONDONTWRITEBYTECODE
 # Long runs are the modules of tests/benchmarks that bear these names.
-LONG := $(filter cdnow figures lists benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+LONG := $(filter cdnow trial figures lists benchmark soak scale mutation recording,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv sandbox test check check-near check-still test-sqlite test-postgres test-integration test-functional test-crowds test-projects test-browser lint format docs check-migrations arithmetic crowds words clean $(LONG)

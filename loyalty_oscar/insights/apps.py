@@ -1,5 +1,10 @@
-from django.apps import AppConfig
+from importlib import import_module
+
+from django.apps import AppConfig, apps
 from django.utils.translation import pgettext_lazy
+
+#: What a trial asks of features has a room here; each is loaded only where its app is listed.
+FEATURES = ("earning", "tiers")
 
 
 class InsightsConfig(AppConfig):
@@ -7,3 +12,8 @@ class InsightsConfig(AppConfig):
     label = "loyalty_insights"
     verbose_name = pgettext_lazy("loyalty", "Loyalty: figures")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        for feature in FEATURES:
+            if apps.is_installed(f"loyalty_oscar.{feature}"):
+                import_module(f"{self.name}.{feature}")

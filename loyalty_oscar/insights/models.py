@@ -133,3 +133,44 @@ class Month(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month} {self.metric} {self.cut}"
+
+
+class Trial(models.Model):
+    """
+    A program tried on the orders placed from `since` to before `until`, beside the one that is live (`beside`). A
+    program has one, the last that somebody asked for.
+
+    `versions` are those of the programs as they were tried, `sums` what was counted so far (`trial.Play.sums`), and
+    `otherwise` the names of rules that a trial can't count as they are, each by the key of the program. `cursor` is the
+    last customer that was played, `done` how many of the `total` orders were. Members use `share` percent in one of the
+    ways.
+    """
+
+    program = models.OneToOneField(
+        Program, models.CASCADE, related_name="trial", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    beside = models.ForeignKey(Program, models.SET_NULL, null=True, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    share = models.PositiveSmallIntegerField()
+    versions = models.JSONField(default=dict)
+    sums = models.JSONField(default=dict)
+    otherwise = models.JSONField(default=dict)
+    cursor = models.JSONField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    asked_by = models.CharField(max_length=40)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "trial")
+        verbose_name_plural = pgettext_lazy("loyalty", "trials")
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+    @property
+    def programs(self) -> list[Program]:
+        """The program that is tried, and the one beside it."""
+        return [self.program, *([self.beside] if self.beside else ())]

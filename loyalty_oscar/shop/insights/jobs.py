@@ -11,6 +11,7 @@ from loyalty_oscar.insights.monthly import count_months
 from loyalty_oscar.insights.operations import check, count
 
 from ..upkeep import jobs
+from . import trials
 
 
 def _rollups(at: datetime) -> Iterator[int]:
@@ -23,6 +24,11 @@ def _check(at: datetime) -> Iterator[int]:
 
 def _months(at: datetime) -> Iterator[int]:
     yield from count_months(at=at)
+
+
+def _trials(at: datetime) -> Iterator[int]:
+    for trial_id in trials.unfinished():
+        yield from trials.work(trial_id=trial_id, at=at)
 
 
 jobs.add(
@@ -49,5 +55,13 @@ jobs.add(
         what="figures of months written",
         run=_months,
         nightly=True,
+    )
+)
+jobs.add(
+    job=jobs.Job(
+        name="trials",
+        title=pgettext_lazy("loyalty", "Tries programs on earlier orders"),
+        what="orders tried",
+        run=_trials,
     )
 )

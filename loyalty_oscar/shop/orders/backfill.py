@@ -102,9 +102,13 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     return statuses.standing(orders=orders)
 
 
-def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list[int]]:
-    """Yield the ids of these orders, some hundred at a time; all orders of one customer come together."""
-    size, last = size or conf.SWEEP_BATCH, None
+def portions(*, orders: QuerySet[Any], size: int | None = None, after: Any = None) -> Iterator[list[int]]:
+    """
+    Yield the ids of these orders, some hundred at a time; all orders of one customer come together.
+
+    `after` is the key of the last customer who was worked on before, in the order of their keys.
+    """
+    size, last = size or conf.SWEEP_BATCH, after
     by_customer = orders.order_by("user_id", "pk").values_list("user_id", "pk")
     while True:
         rest = by_customer if last is None else by_customer.filter(user_id__gt=last)

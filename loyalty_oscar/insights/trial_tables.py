@@ -1,0 +1,192 @@
+"""What a trial found, as tables and charts: each program for itself, so that two stand beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.utils.translation import npgettext, pgettext
+
+from loyalty_oscar.kernel import charts
+from loyalty_oscar.kernel.periods import local_day
+from loyalty_oscar.kernel.rounding import to_major
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program.drawing import drawn
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.worth import amount, rate_of
+
+from .laws import price_of
+from .models import Trial
+from .tables import Column, FiguresTable, Sort
+from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialResult:
+    """What a trial found of one program."""
+
+    unit: Unit
+    sentences: Sequence[str]
+    summary: FiguresTable
+    months: Sequence[FiguresTable]
+    charts: Mapping[str, Any]
+    otherwise: Sequence[str]
+    is_changed: bool
+
+    def tables(self) -> list[FiguresTable]:
+        """Return all of its tables."""
+        return [self.summary, *self.months]
+
+
+def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
+    """Return what a trial that is done found of a program; `unit` is as it is now."""
+    key, zone = str(unit.program_id), unit.program.time_zone
+    sums = trial.sums.get(key, {})
+    first = local_day(at=trial.since, zone=zone)
+    last = local_day(at=trial.until - timedelta(microseconds=1), zone=zone)
+    by_way = {way: months_of(sums=sums, way=way, first=first, last=last) for way in UseWay}
+    titles = _titles(trial.share)
+    return TrialResult(
+        unit=unit,
+        sentences=_sentences(unit, sums, by_way[UseWay.SHARE], last, trial.share),
+        summary=_summary(unit, by_way, titles),
+        months=[_by_month(unit, way, months, titles[way]) for way, months in by_way.items()],
+        charts=_charts(unit, by_way[UseWay.SHARE], titles[UseWay.SHARE]) if len(by_way[UseWay.SHARE]) > 1 else {},
+        otherwise=trial.otherwise.get(key, ()),
+        is_changed=trial.versions.get(key) != unit.program.version,
+    )
+
+
+def _titles(share: int) -> dict[UseWay, str]:
+    return {
+        UseWay.ALL: pgettext("loyalty", "Everybody uses all at once"),
+        UseWay.SHARE: pgettext("loyalty", "Members use %(percent)s %%") % {"percent": money.number(share)},
+        UseWay.NONE: pgettext("loyalty", "Nobody uses anything"),
+    }
+
+
+def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth], last: date, share: int) -> list[str]:
+    orders, members = (sum(getattr(month, name) for month in months) for name in ("orders", "members"))
+    paid = money.in_words(minor=sum(month.paid_minor for month in months), currency=unit.program.currency)
+    text = npgettext(
+        "loyalty",
+        "%(orders)s order was tried, for which %(paid)s stay paid.",
+        "%(orders)s orders were tried, for which %(paid)s stay paid.",
+        orders,
+    )
+    said = [text % {"orders": money.number(orders), "paid": paid}]
+    reached, order = orders_to_reward(sums=sums)
+    text = npgettext("loyalty", "%(members)s customer gets something.", "%(members)s customers get something.", members)
+    said.append(text % {"members": money.number(members)})
+    if price := price_of(unit=unit):
+        told = {"price": words.points(unit=unit, points=price), "members": money.number(reached), "order": order}
+        text = pgettext("loyalty", "Nobody comes to %(price)s, the first reward.")
+        if reached:
+            text = npgettext(
+                "loyalty",
+                "%(members)s customer comes to %(price)s, the first reward, with order number %(order)d.",
+                "%(members)s customers come to %(price)s, the first reward; half of them by order number %(order)d.",
+                reached,
+            )
+        said.append(text % told)
+    coming = forecast(sums=sums, way=UseWay.SHARE, share=share, last=last)
+    if coming is not None:
+        text = pgettext(
+            "loyalty",
+            "In six months %(points)s will be owed, if all goes on as in the last three and %(share)s %% are used.",
+        )
+        said.append(text % {"points": words.points(unit=unit, points=coming), "share": money.number(share)})
+    return said
+
+
+def _summary(unit: Unit, by_way: Mapping[UseWay, Sequence[TrialMonth]], titles: Mapping[UseWay, str]) -> FiguresTable:
+    rows = []
+    for way, months in by_way.items():
+        given, back, used, out = (sum(getattr(m, name) for m in months) for name in ("given", "back", "used", "out"))
+        paid, owed = sum(month.paid_minor for month in months), months[-1].owed
+        rows.append([titles[way], given, back, used, used, _share(unit, used, paid), out, owed, owed])
+    return FiguresTable(
+        name=f"{unit.program.code}-ways",
+        title=unit.program.name,
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "How it is used"), Sort.TEXT),
+            Column(pgettext("loyalty", "Given")),
+            Column(pgettext("loyalty", "Taken back")),
+            Column(pgettext("loyalty", "Used")),
+            Column(pgettext("loyalty", "Cost: worth of what is used"), Sort.WORTH),
+            Column(pgettext("loyalty", "Cost: share of turnover"), Sort.SHARE),
+            Column(pgettext("loyalty", "Run out")),
+            Column(pgettext("loyalty", "Owed at the end")),
+            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+        ],
+        rows=rows,
+    )
+
+
+def _share(unit: Unit, points: int, paid_minor: int) -> Fraction | str:
+    """Return what points are worth as a share of turnover; empty where nothing says it in the program's currency."""
+    program, rate = unit.program, rate_of(unit=unit)
+    exponent = money.exponent(currency=program.currency)
+    if unit.is_money:
+        worth: Decimal | None = to_major(minor=points, exponent=exponent)
+    else:
+        worth = amount(unit=unit, points=points) if rate and rate.currency == program.currency else None
+    return "" if worth is None or not paid_minor else Fraction(worth) * 10**exponent / paid_minor
+
+
+def _by_month(unit: Unit, way: UseWay, months: Sequence[TrialMonth], title: str) -> FiguresTable:
+    names = ("orders", "paid_minor", "members", "given", "back", "used", "out")
+    rows = [[(m.first, m.last), *(getattr(m, name) for name in names), m.owed, m.owed, m.debt] for m in months]
+    sums = [sum(getattr(month, name) for month in months) for name in names]
+    return FiguresTable(
+        name=f"{unit.program.code}-{way}",
+        title=pgettext("loyalty", "%(program)s: %(way)s") % {"program": unit.program.name, "way": title},
+        unit=unit,
+        columns=[
+            Column(pgettext("loyalty", "Month"), Sort.MONTH),
+            Column(pgettext("loyalty", "Orders"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Turnover"), Sort.MONEY),
+            Column(pgettext("loyalty", "New members"), Sort.NUMBER),
+            Column(pgettext("loyalty", "Given")),
+            Column(pgettext("loyalty", "Taken back")),
+            Column(pgettext("loyalty", "Used")),
+            Column(pgettext("loyalty", "Run out")),
+            Column(pgettext("loyalty", "Owed at the end")),
+            Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
+            Column(pgettext("loyalty", "To make up")),
+        ],
+        rows=rows,
+        sums=[pgettext("loyalty", "In all"), *sums, "", "", ""],
+    )
+
+
+def _charts(unit: Unit, months: Sequence[TrialMonth], title: str) -> dict[str, Any]:
+    firsts = [month.first for month in months]
+    told = {"first": words.month(firsts[0]), "last": words.month(firsts[-1])}
+    shown: dict[str, Any] = {
+        "number": lambda value: words.number(unit=unit, points=value),
+        "below": [words.month(first, short=True) for first in firsts],
+    }
+    code = unit.program.code
+    bars = drawn(
+        chart=charts.bars(groups=[[month.given, month.used, month.out] for month in months]),
+        name=f"bars-{code}",
+        title=pgettext("loyalty", "%(program)s: %(way)s") % {"program": unit.program.name, "way": title},
+        about=pgettext("loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number.")
+        % told,
+        **shown,
+    )
+    line = drawn(
+        chart=charts.line(values=[month.owed for month in months]),
+        name=f"line-{code}",
+        title=pgettext("loyalty", "Owed at the end of each month"),
+        about=pgettext("loyalty", "A line from %(first)s to %(last)s; the table below has every number.") % told,
+        **shown,
+    )
+    series = [pgettext("loyalty", "Given"), pgettext("loyalty", "Used"), pgettext("loyalty", "Run out")]
+    return {"bars": {**bars, "series": list(enumerate(series))}, "line": line}

@@ -1,0 +1,129 @@
+"""The page on which a program is tried on the shop's own orders, and the way to it from the program's own page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
+
+from loyalty_oscar.insights.laws import can_try
+from loyalty_oscar.insights.models import Trial
+from loyalty_oscar.insights.trial_tables import TrialResult, found_of
+from loyalty_oscar.program import actors, clock, contributions, words
+from loyalty_oscar.program.admin import STYLES
+from loyalty_oscar.program.csv_files import as_csv
+from loyalty_oscar.program.forms import is_key
+from loyalty_oscar.program.hooks import program_pages
+from loyalty_oscar.program.models import Program, Unit
+
+from .trials import ask
+
+NAME = "loyalty_program_program_try"
+#: How far back one may look.
+MONTHS = (3, 6, 12, 24)
+
+
+def months_in_words(*, months: int) -> str:
+    """Return "12 months"."""
+    return npgettext("loyalty", "%(months)d month", "%(months)d months", months) % {"months": months}
+
+
+class TryForm(forms.Form):
+    """How far back to look."""
+
+    months = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "Orders of the last"),
+        coerce=int,
+        initial=12,
+        error_messages={
+            "invalid_choice": pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list."),
+            "required": pgettext_lazy("loyalty", "Choose how far back to look."),
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        months: Any = self.fields["months"]
+        months.choices = [(number, months_in_words(months=number)) for number in MONTHS]
+
+
+@program_pages.register("try")
+def pages(*, admin_site: AdminSite) -> Iterator[URLPattern]:
+    """Add the page of a program's trial."""
+    view = admin_site.admin_view(partial(try_it, admin_site=admin_site))
+    yield path("<path:object_id>/try/", view, name=NAME)
+
+
+@contributions.register("admin:program", "trial", order=5)
+def way_there(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the button that leads to the trial of a program."""
+    if not can_try() or subject.unit_or_none is None or not _may_look(request.user):
+        return None
+    return "loyalty/admin/trial_way.html", {"url": reverse(f"admin:{NAME}", args=[subject.pk])}
+
+
+def _may_look(user: Any) -> bool:
+    return bool(user.has_perm("loyalty_program.view_program") or user.has_perm("loyalty_program.change_program"))
+
+
+def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> HttpResponseBase:
+    """Show the trial of a program, or one table of it as a file (`csv`); on a POST have it tried anew."""
+    if not _may_look(request.user):
+        raise PermissionDenied
+    program = Program.objects.filter(pk=object_id).first() if is_key(object_id) else None
+    if program is None or program.unit_or_none is None or not can_try():
+        raise Http404
+    may = request.user.has_perm("loyalty_program.change_program")
+    form = TryForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not may:
+            raise PermissionDenied
+        if form.is_valid():
+            actor, months = actors.staff(request.user), form.cleaned_data["months"]
+            ask(program=program, months=months, actor=actor, at=clock.now())
+            return redirect(f"admin:{NAME}", program.pk)
+    trial = Trial.objects.select_related("program", "beside").filter(program=program).first()
+    found = _found(trial) if trial and trial.finished_at else []
+    if name := request.GET.get("csv"):
+        return _file(name, program, found)
+    context = {
+        **admin_site.each_context(request),
+        "title": pgettext("loyalty", "Try it on your orders"),
+        "opts": Program._meta,
+        "original": program,
+        "form": form if may else None,
+        "trial": trial,
+        "period": _period(trial) if trial else {},
+        "found": found,
+        "media": forms.Media(css=STYLES),
+    }
+    return TemplateResponse(request, "loyalty/admin/trial.html", context)
+
+
+def _found(trial: Trial) -> list[TrialResult]:
+    units = {
+        unit.program_id: unit for unit in Unit.objects.select_related("program").filter(program__in=trial.programs)
+    }
+    return [found_of(trial=trial, unit=units[program.pk]) for program in trial.programs if program.pk in units]
+
+
+def _period(trial: Trial) -> dict[str, str]:
+    zone = trial.program.time_zone
+    return {"first": words.day(trial.since, zone=zone), "last": words.moment(trial.until, zone=zone)}
+
+
+def _file(name: str, program: Program, found: list[TrialResult]) -> HttpResponseBase:
+    table = next((table for one in found for table in one.tables() if table.name == name), None)
+    if table is None:
+        raise Http404
+    return as_csv(rows=table.lines(), name=f"trial-{name}")

@@ -1,0 +1,223 @@
+"""A program is tried on the shop's own orders: what the page says, who may see it, and how it goes on in parts."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from loyalty_oscar.earning.operations import save_rule
+from loyalty_oscar.insights.models import Trial
+from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program.models import Member, PointWorth, Program, Unit
+from loyalty_oscar.shop.insights import trials
+from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.testing import clock
+from tests.once import a_program
+from tests.orders import come_back, imported
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 6, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def in_june():
+    """It is 20 June 2026."""
+    with clock.at(NOW):
+        yield
+
+
+@pytest.fixture
+def draft():
+    """A draft that gives two points for each euro."""
+    program = Program.objects.create(code="draft", name="Draft Club", currency="EUR")
+    unit = Unit.objects.create(program=program, names={"en": {"one": "point", "other": "points"}})
+    PointWorth.objects.create(program=program, currency="EUR", points=100, minor=100)
+    give(unit, 2)
+    return program
+
+
+def give(unit, points):
+    params = {"currency": "EUR", "points": points, "step_minor": 100}
+    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=NOW)
+
+
+def orders(customers=3, each=4):
+    """Each of some customers ordered 50.00 every 50 days; of the first order of each a piece of two came back."""
+    for person in range(customers):
+        user = get_user_model().objects.create_user(f"c{person}", f"c{person}@example.com", "x")
+        for number in range(each):
+            placed_at = NOW - timedelta(days=20 + 50 * number, hours=person)
+            told = {"placed_at": placed_at, "number": f"{person}-{number}"}
+            order = imported(user=user, lines=[("25.00", 2)], **told)
+            if number == each - 1:
+                come_back(line=order.lines.get(), quantity=1)
+
+
+def staff(*codenames):
+    users = get_user_model().objects
+    user = users.create_user(f"staff{users.count()}", "s@example.com", "x", is_staff=True, is_superuser=not codenames)
+    for codename in codenames:
+        user.user_permissions.add(Permission.objects.get(content_type__app_label="loyalty_program", codename=codename))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def page(program):
+    return reverse("admin:loyalty_program_program_try", args=[program.pk])
+
+
+def read(client, program):
+    return client.get(page(program)).content.decode().replace("\xa0", " ")
+
+
+def file_of(client, program, name):
+    answer = client.get(page(program), {"csv": name})
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    lines = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+    return list(lines)
+
+
+class TestTheButton:
+    def test_leads_from_the_page_of_a_program(self, draft):
+        change = reverse("admin:loyalty_program_program_change", args=[draft.pk])
+        assert page(draft) in staff().get(change).content.decode()
+
+    def test_is_not_there_before_it_is_said_what_members_collect(self):
+        bare = Program.objects.create(code="bare", name="Bare")
+        change = reverse("admin:loyalty_program_program_change", args=[bare.pk])
+        client = staff()
+        assert page(bare) not in client.get(change).content.decode()
+        assert client.get(page(bare)).status_code == 404
+
+
+class TestATrial:
+    def test_says_what_a_draft_would_have_cost_and_gives_nothing(self, draft):
+        orders()
+        client = staff()
+        answer = client.post(page(draft), {"months": "12"})
+        assert (answer.status_code, answer["Location"]) == (302, page(draft))
+        text = read(client, draft)
+        assert "12 orders were tried, for which €525.00 stay paid." in text
+        assert "3 customers get something." in text
+        assert "3 customers come to 100 points, the first reward; half of them by order number 1." in text
+        ways = file_of(client, draft, "draft-ways")
+        assert [row["Given"] for row in ways] == ["1200"] * 3
+        assert [row["Taken back"] for row in ways] == ["150"] * 3
+        assert [row["Used"] for row in ways] == ["1050", "735", "0"]
+        assert [row["Cost: share of turnover"] for row in ways] == ["2.00", "1.40", "0.00"]
+        assert [row["Owed at the end"] for row in ways] == ["0", "315", "1050"]
+        assert not any(model.objects.exists() for model in (Entry, Account, Member, OrderSync))
+
+    def test_stands_beside_what_is_in_force(self, draft):
+        orders()
+        live = a_program(live_from=NOW - timedelta(days=1))
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        assert Trial.objects.get().beside == live.program
+        text = read(client, draft)
+        assert text.index("Draft Club") < text.index("<strong>Paw Club</strong>")
+        assert [row["Given"] for row in file_of(client, draft, "club-ways")] == ["600"] * 3
+
+    def test_has_a_file_for_each_way_by_month(self, draft):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "6"})
+        rows = file_of(client, draft, "draft-none")
+        months = ["2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06"]
+        assert [row["Month"] for row in rows] == months
+        assert {row["Given"] for row in rows} == {"0", "300"}
+        assert client.get(page(draft), {"csv": "other"}).status_code == 404
+
+    def test_says_that_the_program_was_changed_since(self, draft):
+        client = staff()
+        client.post(page(draft), {"months": "3"})
+        assert "was changed since" not in read(client, draft)
+        give(draft.unit, 3)
+        assert "Draft Club was changed since. This is of before the change: try it again." in read(client, draft)
+
+    def test_refuses_a_time_that_is_not_on_the_list(self, draft):
+        text = staff().post(page(draft), {"months": "13"}).content.decode()
+        assert "There is nothing of that name. Choose from the list." in text
+        assert not Trial.objects.exists()
+
+    def test_of_a_shop_without_orders_says_so(self, draft):
+        client = staff()
+        client.post(page(draft), {"months": "3"})
+        assert "0 orders were tried, for which €0.00 stay paid." in read(client, draft)
+
+
+class TestManyOrders:
+    @pytest.fixture(autouse=True)
+    def few_at_once(self, monkeypatch, settings):
+        monkeypatch.setattr(trials, "AT_ONCE", 0)
+        settings.LOYALTY_SWEEP_BATCH = 4
+
+    def test_are_the_business_of_a_job_which_can_stop_anywhere(self, draft):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        assert "0 of 12 orders are tried." in read(client, draft)
+        [trial_id] = trials.unfinished()
+        assert next(trials.work(trial_id=trial_id, at=NOW)) == 4
+        assert "4 of 12 orders are tried." in read(client, draft)
+        list(jobs.run(only="trials"))
+        assert trials.unfinished() == []
+        assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["1200"] * 3
+
+    def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        [trial_id] = trials.unfinished()
+        next(trials.work(trial_id=trial_id, at=NOW))
+        give(draft.unit, 4)
+        list(jobs.run(only="trials"))
+        assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["2400"] * 3
+        assert "was changed since" not in read(client, draft)
+
+
+class TestWhoMay:
+    def test_look_is_who_sees_programs(self, draft):
+        client = staff("view_program")
+        assert client.get(page(draft)).status_code == 200
+        assert 'name="months"' not in read(client, draft)
+        assert client.post(page(draft), {"months": "12"}).status_code == 403
+
+    def test_try_is_who_changes_programs(self, draft):
+        assert staff("change_program").post(page(draft), {"months": "12"}).status_code == 302
+
+    def test_nobody_else_does(self, draft):
+        assert staff("view_member").get(page(draft)).status_code == 403
+        assert Client().get(page(draft)).status_code == 302
+
+    @pytest.mark.parametrize("key", ["0", "x", "9" * 30])
+    def test_of_no_program_there_is_none(self, key):
+        assert staff().get(reverse("admin:loyalty_program_program_try", args=[key])).status_code == 404
+
+
+class TestItsCost:
+    def test_is_pinned(self, draft, django_assert_num_queries):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        client.get(page(draft))
+        with django_assert_num_queries(8):
+            client.get(page(draft))
+
+    @pytest.mark.parametrize("customers", [2, 6])
+    def test_of_a_step_does_not_grow_with_its_orders(self, draft, customers, monkeypatch, django_assert_num_queries):
+        monkeypatch.setattr(trials, "AT_ONCE", 0)
+        orders(customers=customers)
+        staff().post(page(draft), {"months": "12"})
+        [trial_id] = trials.unfinished()
+        step = trials.work(trial_id=trial_id, at=NOW)
+        with django_assert_num_queries(18):
+            assert next(step) == 4 * customers
