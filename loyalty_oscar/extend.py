@@ -55,6 +55,7 @@ from loyalty_oscar.program.hooks import (
     reward_uses,
     segment_uses,
     set_uses,
+    shop_countries,
     shop_currencies,
     state_change_notes,
 )
@@ -256,6 +257,7 @@ __all__ = [
     "segment_uses",
     "set_uses",
     "setup_steps",
+    "shop_countries",
     "shop_currencies",
     "state_change_notes",
     "task_backends",

@@ -20,6 +20,8 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.people.contacts import leave_to_write
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
@@ -29,6 +31,7 @@ from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.self_service.consents import words_of
 from loyalty_oscar.shop.storefront.host_events import act
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
@@ -124,11 +127,17 @@ def _comes(seen):
 
 
 def _confirms(seen):
-    """Her address is confirmed by the link in the mail: the guest's order is hers."""
+    """Her address is confirmed by the link in the mail: the guest's order is hers. She allows letters, too."""
     with clock.at(day(3, 2)):
         seen.client.post(reverse("loyalty:confirm-address"))
         seen.link = re.search(r"/loyalty/address/\S+/", mail.outbox[-1].body)[0]
         seen.client.post(seen.link)
+        for purpose in Consent.Purpose.values:
+            data = {"purpose": purpose, "answer": "yes", "words": words_of(purpose=purpose, program=seen.unit.program)}
+            seen.client.post(reverse("loyalty:choose-consent"), data)
+        seen.letters_link = re.search(r"/loyalty/consent/[^/\s]+/", mail.outbox[-1].body)[0]
+        seen.client.post(seen.letters_link)
+        leave_to_write(member_id=Member.objects.get(user=seen.zoe).pk, letter_days=3, at=day(3, 2))
 
 
 def _buys(seen):

@@ -35,6 +35,7 @@ STAFF = {
         "sentences",
         "staff",
         "strict",
+        "traits_consent",
         "upkeep",
         "zones",
     ),

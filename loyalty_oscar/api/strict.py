@@ -16,6 +16,10 @@ from rest_framework.request import Request
 
 #: More is never needed, and no parser should have to look at it.
 MOST_BYTES = 1024
+#: Words of whatever language, escaped as JSON may: 12 bytes for a sign.
+MOST_BYTES_OF_WORDS = 8 * 1024
+#: What words may hold, told in the schema: all but the character that no database keeps.
+WORDS = r"^[^\u0000]*$"
 
 
 class TooLarge(APIException):
@@ -42,6 +46,12 @@ class StrictJSON(BaseParser):
             return json.loads(body.decode(), object_pairs_hook=_once_each, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise ParseError(pgettext("loyalty", "The body is not sound JSON.")) from error
+
+
+class LongerJSON(StrictJSON):
+    """JSON with a text for people."""
+
+    most_bytes = MOST_BYTES_OF_WORDS
 
 
 def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import account  # noqa: F401 - registers its addresses
+from . import account, consents  # noqa: F401 - they register their addresses
 from .routes import name_of, routes
 from .schema import SchemaView
 

@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
 from loyalty_oscar.program.registries import facts, facts_then, known_rows, promise_of
 
-from .models import Campaign, Goal, GoalStep, Occurrence
+from .models import Campaign, CampaignText, Goal, GoalStep, Occurrence
 from .occasions import SIGN_UP
 
 #: Facts of the shop that campaigns ask for: how many paid orders of a member arrived and were kept, and whether the
@@ -73,6 +73,12 @@ def confirmed_marks(*, user_ids: Iterable[Any]) -> dict[Any, set[str]]:
 def goals_of_program() -> QuerySet[Goal]:
     """Return the goals of one program, for the query that reads programs."""
     return Goal.objects.filter(program=OuterRef("program"))
+
+
+@known_rows.register("letters")
+def letters_of_program() -> QuerySet[CampaignText]:
+    """Return what campaigns of one program say, for the query that reads programs: with any, there are letters."""
+    return CampaignText.objects.filter(campaign__program=OuterRef("program"))
 
 
 def goals_of(*, program_id: int) -> list[Goal]:

@@ -9,4 +9,4 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import allowing, merging  # noqa: F401
+        from . import allowing, merging, traits_consent  # noqa: F401

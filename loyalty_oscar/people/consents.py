@@ -10,16 +10,23 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet
 
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.models import Member, Segment
+from loyalty_oscar.program.registries import facts, known_rows
 from loyalty_oscar.program.rows import write_rows
 
 from .models import Consent, Receipt
 
 #: The fact of floor 2 that says in which country members live (ISO 3166, two letters).
 COUNTRY = "country"
+
+
+@known_rows.register(Consent.Purpose.PERSONAL.value)
+def segments_of_program() -> QuerySet[Segment]:
+    """Return the segments by rule of one program, for the query that reads programs: with any, content is personal."""
+    return Segment.objects.filter(program=OuterRef("program"), kind=Segment.Kind.RULE)
 
 
 def allowed(*, purpose: str, member_ids: Collection[int], at: datetime) -> frozenset[int]:

@@ -24,6 +24,11 @@ def leave_to_write(*, member_id: int, letter_days: int, at: datetime) -> bool:
     return bool(Contact.objects.using(write_db()).filter(rested, member_id=member_id).update(told_at=at))
 
 
+def last_letter_at(*, member_id: int) -> datetime | None:
+    """Return when a member was last written a letter, or None."""
+    return Contact.objects.filter(member_id=member_id).values_list("told_at", flat=True).first()
+
+
 def forget_contact(*, member: Member) -> None:
     """Forget when a member was written to."""
     Contact.objects.using(write_db()).filter(member=member).delete()

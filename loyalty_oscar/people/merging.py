@@ -1,6 +1,6 @@
 """
 What people told, when two members become one: a birthday goes along where the other told none, and so do mails that are
-not wanted.
+not wanted, and refusals of letters and personal content. What was allowed stays with whom it was asked.
 """
 
 from __future__ import annotations
@@ -9,13 +9,23 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import pgettext
+from django.db.models import Q
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.rows import write_rows
 
-from .models import Birthday, UnwantedMail
+from .models import Birthday, Consent, Contact, UnwantedMail
+
+#: What staff read of a refusal that goes along.
+REFUSED = {
+    Consent.Purpose.LETTERS: pgettext_lazy("loyalty", "Letters are refused, so the member who stays gets none."),
+    Consent.Purpose.PERSONAL: pgettext_lazy(
+        "loyalty", "Personal content is refused, so the member who stays sees none."
+    ),
+}
 
 
 class BirthdayMoves:
@@ -62,5 +72,62 @@ class RefusalsMove:
         rows.filter(member=into, topic__in=moved or []).update(member=member)
 
 
+class ConsentsMove:
+    """What either refused is refused for both."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say what the other is not asked for any more."""
+        for purpose in sorted(self._refused(member).keys() - self._refused(into)):
+            yield str(REFUSED[Consent.Purpose(purpose)])
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> list[dict[str, Any]]:
+        """Let refusals count for the other; returns each with what counted there before."""
+        rows, there = Consent.objects.using(write_db()), self._refused(into)
+        moved = []
+        for purpose, row in sorted(self._refused(member).items()):
+            if purpose not in there:
+                before = rows.filter(member=into, purpose=purpose, is_current=True)
+                before_id = before.values_list("pk", flat=True).first()
+                before.update(is_current=None)
+                rows.filter(pk=row.pk).update(member=into)
+                moved.append({"row": row.pk, "before": before_id})
+        return moved
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Give refusals back, and let count again what did before, unless something else was said since."""
+        rows = Consent.objects.using(write_db())
+        for told in moved or []:
+            for row in rows.filter(pk=told["row"], member=into):
+                said = rows.filter(member=member, purpose=row.purpose, is_current=True).exists()
+                rows.filter(pk=row.pk).update(member=member, is_current=None if said else True)
+                if row.is_current:
+                    rows.filter(pk=told["before"], member=into).update(is_current=True)
+
+    def _refused(self, member: Member) -> dict[str, Consent]:
+        rows = Consent.objects.using(write_db()).filter(member=member, is_current=True, withdrawn_at__isnull=False)
+        return {row.purpose: row for row in rows}
+
+
+class DistanceMoves:
+    """Letters keep their distance from the last one to either."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Nothing: nobody misses a letter."""
+        yield from ()
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> None:
+        """Let the later day count."""
+        rows = Contact.objects.using(write_db())
+        told_at = rows.filter(member=member).values_list("told_at", flat=True).first()
+        if told_at:
+            write_rows(rows=[Contact(member=into)], skip=True)
+            rows.filter(Q(told_at=None) | Q(told_at__lt=told_at), member=into).update(told_at=told_at)
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Nothing: the one who stays keeps the later day, and the other never lost one."""
+
+
 merge_parts.register("people", order=5)(BirthdayMoves())
 merge_parts.register("mails", order=6)(RefusalsMove())
+merge_parts.register("consents", order=7)(ConsentsMove())
+merge_parts.register("contacts", order=8)(DistanceMoves())

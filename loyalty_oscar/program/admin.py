@@ -329,6 +329,7 @@ class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InPr
             pgettext_lazy("loyalty", "When it runs out"),
             {"fields": ("expiry", "expiry_months", ("expiry_day", "expiry_month"), "max_extensions")},
         ),
+        (pgettext_lazy("loyalty", "Letters"), {"fields": ("letter_days", "existing_customers", "holdout_percent")}),
         (pgettext_lazy("loyalty", "What asks for a second look"), {"fields": ("much_percent", "much")}),
     )
 

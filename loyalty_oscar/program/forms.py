@@ -18,6 +18,7 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
+from .countries import countries_field
 from .models import PointWorth, Program, Reward, State, TermsVersion, Unit
 from .queries import count_members
 from .registries import grants
@@ -344,6 +345,17 @@ class ProgramForm(forms.ModelForm):
         for name in ("much", "much_percent"):
             if name in self.fields:
                 self.fields[name].required = False
+        if "existing_customers" in self.fields:
+            self.fields["existing_customers"] = countries_field(
+                chosen=self.instance.existing_customers,
+                label=pgettext_lazy("loyalty", "Customers are written to without asking in"),
+                help_text=pgettext_lazy(
+                    "loyalty",
+                    "Who has ordered and lives there gets letters without having said yes. Law allows that in some"
+                    " countries only, for goods like those bought, and if customers could refuse as they gave their"
+                    " address. Who refused gets none, wherever that is.",
+                ),
+            )
         if "much" in self.fields:
             currency = self.data.get(self.add_prefix("currency"), self.instance.currency)
             in_coins(form=self, name="much", currency=currency)

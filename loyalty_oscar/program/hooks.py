@@ -97,6 +97,17 @@ class ShopCurrencies(Protocol):
 shop_currencies: Hook[ShopCurrencies] = Hook("shop_currencies", ShopCurrencies, on_error=RAISE)
 
 
+class ShopCountries(Protocol):
+    """Says which countries the shop knows."""
+
+    def __call__(self) -> Iterable[tuple[str, str]]:
+        """Return the code of each (ISO 3166, two letters) and its name."""
+        ...
+
+
+shop_countries: Hook[ShopCountries] = Hook("shop_countries", ShopCountries, on_error=RAISE)
+
+
 class StateChangeNote(Protocol):
     """Says on the page that changes a program's state what the step means."""
 

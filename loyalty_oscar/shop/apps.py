@@ -19,6 +19,7 @@ class ShopConfig(AppConfig):
         from .dashboard import freezing, goodwill, members, nav, panels, returns  # noqa: F401
         from .orders import (  # noqa: F401 - each registers its pieces
             changes,
+            countries,
             elsewhere,
             letters,
             range_guard,

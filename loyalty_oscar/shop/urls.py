@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from .dashboard.urls import urlpatterns as dashboard
 from .front.views import DashboardView
-from .notices.views import GoView
+from .notices.views import GoView, StopView
 from .self_service.urls import urlpatterns as people
 from .storefront.views.account import AccountView
 from .storefront.views.mails import MailsView
@@ -23,6 +23,7 @@ urlpatterns = [
     path("welcome/", CloseWelcomeView.as_view(), name="close-welcome"),
     path("badge/", BadgeView.as_view(), name="badge"),
     path("go/", GoView.as_view(), name="go"),
+    path("stop/<str:token>/", StopView.as_view(), name="stop"),
     path("mails/", MailsView.as_view(), name="mails"),
     *(
         path("", include(f"loyalty_oscar.shop.{feature}.urls"))

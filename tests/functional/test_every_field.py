@@ -258,6 +258,8 @@ def customers_doors(client, boris):
     )
     yield Door("invite", client, reverse("loyalty:use-invite"), {"code": ["bafi-muzob"]}, ["code", "from"])
     yield Door("mails", client, reverse("loyalty:mails"), {"wanted": ["tier-up"]}, ["wanted"])
+    data = {"purpose": ["personal"], "answer": ["no"], "words": ["Yes."]}
+    yield Door("consent", client, reverse("loyalty:choose-consent"), data, [*data])
     a_basket(boris, (a_product(), 1))
     data = {"points": ["100"], "next": ["/basket/"]}
     yield Door("points", client, reverse("loyalty:use-points"), data, ["points", "use", "next"])

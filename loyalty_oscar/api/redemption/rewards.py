@@ -29,15 +29,13 @@ from loyalty_oscar.shop.redemption.rewards.storefront import NOT_FOR_YOU, Reward
 from loyalty_oscar.shop.storefront.visit import joined
 
 from ..routes import routes
-from ..strict import StrictJSON
+from ..strict import WORDS, LongerJSON
 from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
 
 #: Claims on one page, and digits of the `id` of one at most.
 PAGE, LONGEST_ID = 50, 18
 #: What a client makes up for each reward that it wants, and sends again with each try.
 KEY = r"^[!-~]{1,64}$"
-#: Words of whatever language, escaped as JSON may: 12 bytes for a sign.
-MOST_BYTES = 8 * 1024
 AMOUNTS_HELP = "For each currency in which it can be used; empty: in every one, or it is for no basket."
 REWARDS = {
     "rewards": [
@@ -174,8 +172,8 @@ class ClaimsSerializer(serializers.Serializer):
 
 
 class WantedSerializer(serializers.Serializer):
-    text = serializers.CharField(
-        required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="What you say to the shop about it."
+    text = serializers.RegexField(
+        WORDS, required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="What you say to the shop about it."
     )
 
     class Meta:
@@ -184,12 +182,6 @@ class WantedSerializer(serializers.Serializer):
 
 class WantedExtension(NothingElse):  # type: ignore[no-untyped-call]
     target_class = WantedSerializer
-
-
-class LongerJSON(StrictJSON):
-    """JSON with a text for people."""
-
-    most_bytes = MOST_BYTES
 
 
 @routes.register("rewards")

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='program',
             name='existing_customers',
-            field=models.JSONField(blank=True, default=list, editable=False, verbose_name='countries in which customers are written to without asking them first'),
+            field=models.JSONField(blank=True, default=list, verbose_name='countries in which customers are written to without asking them first'),
         ),
         migrations.AddField(
             model_name='program',

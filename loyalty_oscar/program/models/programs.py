@@ -228,7 +228,6 @@ class Program(models.Model):
         pgettext_lazy("loyalty", "countries in which customers are written to without asking them first"),
         default=list,
         blank=True,
-        editable=False,
     )
     salt = models.CharField(max_length=32, default=new_salt, editable=False)
 

@@ -10,8 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.utils.formats import date_format
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.people.consents import consents_of
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.people.queries import birthday_of, confirmed_at, unwanted_mails
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.history import note
@@ -23,6 +25,19 @@ from ..notices.letters import mail_kinds
 from ..self_service.export import export_member
 from .pages import MemberPages
 
+#: What is said of each purpose: refused, allowed, and asked but not confirmed.
+SAID = {
+    Consent.Purpose.LETTERS: (
+        pgettext_lazy("loyalty", "Letters refused on %(day)s"),
+        pgettext_lazy("loyalty", "Letters allowed on %(day)s"),
+        pgettext_lazy("loyalty", "Letters asked for on %(day)s, and not confirmed from the mailbox"),
+    ),
+    Consent.Purpose.PERSONAL: (
+        pgettext_lazy("loyalty", "Personal content refused on %(day)s"),
+        pgettext_lazy("loyalty", "Personal content allowed on %(day)s"),
+        pgettext_lazy("loyalty", "Personal content asked for on %(day)s, and not confirmed"),
+    ),
+}
 #: A year that has every day.
 LEAP_YEAR = 2024
 
@@ -40,6 +55,9 @@ def lines(*, member: Member, staff: Any) -> Iterator[str]:
     confirmed = confirmed_at(user_id=member.user_id) if member.user_id is not None else None
     if confirmed is not None:
         yield pgettext("loyalty", "E-mail address confirmed on %(day)s") % {"day": words.day(confirmed, zone=zone)}
+    for purpose, row in consents_of(member_id=member.pk).items():
+        said = {"day": words.day(row.withdrawn_at or row.confirmed_at or row.asked_at, zone=zone)}
+        yield SAID[Consent.Purpose(purpose)][0 if row.withdrawn_at else 1 if row.confirmed_at else 2] % said
     for topic, since in unwanted_mails(member_id=member.pk).items():
         if topic in mail_kinds:
             said = {"kind": mail_kinds.get(topic).text(), "day": words.day(since, zone=zone)}

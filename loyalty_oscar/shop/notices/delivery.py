@@ -6,7 +6,7 @@ The two are consumers of their own: a mail server that is down keeps nothing out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,16 +36,15 @@ class NotSent(LoyaltyError):
 
 
 class Stamping:
-    """A mail connection that gives each message its id and remembers what the server took."""
+    """A mail connection that gives each message its headers and remembers what the server took."""
 
-    def __init__(self, *, connection: Any, message_id: str) -> None:
-        self.connection, self.message_id = connection, message_id
+    def __init__(self, *, connection: Any, headers: Mapping[str, str]) -> None:
+        self.connection, self.headers = connection, headers
         self.asked = self.taken = 0
 
     def send_messages(self, messages: list[Any]) -> int:
         for message in messages:
-            message.extra_headers.setdefault("Message-ID", self.message_id)
-            message.extra_headers.setdefault("Auto-Submitted", "auto-generated")
+            message.extra_headers = {**self.headers, **message.extra_headers}
         self.asked += len(messages)
         answer = self.connection.send_messages(messages)
         # Django's own backends count; some others say nothing when all went well.
@@ -93,7 +92,8 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
     dispatcher_class = get_class("communication.utils", "Dispatcher")
     site = site_of(member=event.member)
     message_id = f"<{event.topic}.{event.key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
-    stamping = Stamping(connection=get_connection(), message_id=message_id)
+    headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated", **letter.headers}
+    stamping = Stamping(connection=get_connection(), headers=headers)
     dispatcher = dispatcher_class(mail_connection=stamping)
     notices = _notices(event).exclude(about="")
     notices.filter(sent_at=None).update(sent_at=at)

@@ -55,11 +55,15 @@ class LetterRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """One mail: an Oscar communication event and its context; in Oscar's inbox it is old from the moment `until` on."""
+    """
+    One mail: an Oscar communication event and its context, with `headers` more than every mail has; in Oscar's inbox it
+    is old from the moment `until` on.
+    """
 
     code: str
     context: Mapping[str, Any] = field(default_factory=dict)
     until: datetime | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 #: topic of an event -> function(event, at) that writes the letter; called in the member's language.

@@ -25,6 +25,8 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many
+from loyalty_oscar.people.consents import forget_consents
+from loyalty_oscar.people.contacts import forget_contact
 from loyalty_oscar.people.operations import forget_address, forget_birthday, forget_mails
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.db import write_db
@@ -64,6 +66,8 @@ def erase(*, member: Member, at: datetime) -> None:
         forget_member(member=member)
         forget_birthday(member=member)
         forget_mails(member=member)
+        forget_consents(member=member)
+        forget_contact(member=member)
         forget_reasons(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)

@@ -9,6 +9,8 @@ from django.db.models import Prefetch
 
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.queries import coming, expiring
+from loyalty_oscar.people.contacts import last_letter_at
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.people.queries import birthday_of, confirmed_at, unwanted_mails
 from loyalty_oscar.program import words
 from loyalty_oscar.program.freezing import freezes_of
@@ -38,6 +40,8 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
                 {"day": birthday.day, "month": birthday.month, "told_at": _iso(birthday.set_at)} if birthday else None
             ),
             "unwanted_mails": {topic: _iso(since) for topic, since in unwanted_mails(member_id=member.pk).items()},
+            "consents": [_consent(row) for row in Consent.objects.filter(member=member).order_by("pk")],
+            "last_letter_at": _iso(last_letter_at(member_id=member.pk)),
             "address_confirmed_at": _iso(confirmed_at(user_id=member.user_id)),
         },
         "accounts": [_account(account, at) for account in accounts],
@@ -53,6 +57,12 @@ def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _consent(row: Consent) -> dict[str, Any]:
+    moments = ("asked_at", "confirmed_at", "withdrawn_at")
+    said = {"purpose": row.purpose, "words": row.words, "language": row.language, "is_current": bool(row.is_current)}
+    return said | {name: _iso(getattr(row, name)) for name in moments}
 
 
 def _account(account: Account, at: datetime) -> dict[str, Any]:

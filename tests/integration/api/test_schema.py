@@ -24,6 +24,7 @@ PATHS = [
     "/loyalty/api/claims",
     "/loyalty/api/claims/{id}/ask",
     "/loyalty/api/claims/{id}/code",
+    "/loyalty/api/consents",
     "/loyalty/api/entries",
     "/loyalty/api/me",
     "/loyalty/api/rewards",
@@ -64,6 +65,7 @@ class TestTheSchema:
         for path, method in (
             ("basket/points", "put"),
             ("basket/claims/{id}", "put"),
+            ("consents", "put"),
             ("claims/{id}/ask", "post"),
             ("rewards/{code}/claims", "post"),
         ):

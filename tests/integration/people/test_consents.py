@@ -8,13 +8,15 @@ from django.db import IntegrityError, transaction
 from loyalty_oscar.people.consents import allowed, ask, confirm, consents_of, forget_consents, withdraw
 from loyalty_oscar.people.contacts import leave_to_write
 from loyalty_oscar.people.models import Consent, Contact, Receipt
-from loyalty_oscar.program.registries import facts
+from loyalty_oscar.program.hooks import merge_parts
+from loyalty_oscar.program.registries import facts, traits
 from loyalty_oscar.testing.factories import MemberFactory, ProgramFactory
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 5, 6, 12, tzinfo=UTC)
 LETTERS, PERSONAL = Consent.Purpose.LETTERS, Consent.Purpose.PERSONAL
 WORDS = "Yes, write to me."
+OURS = "consents", "contacts"
 
 
 @pytest.fixture
@@ -249,3 +251,94 @@ class TestLeaveToWrite:
             leave_to_write(member_id=member.pk, letter_days=3, at=AT)
             1 / 0  # noqa: B018
         assert leave_to_write(member_id=member.pk, letter_days=3, at=AT)
+
+
+class TestTwoMembersWhoBecomeOne:
+    @pytest.fixture
+    def other(self, member):
+        return MemberFactory(program=member.program)
+
+    def merged(self, member, other):
+        return {name: part.move(member=member, into=other, at=AT) for name, part in merge_parts.items() if name in OURS}
+
+    def undone(self, member, other, moved):
+        for name, part in merge_parts.items():
+            if name in OURS:
+                part.undo(member=member, into=other, moved=moved[name], at=AT)
+
+    def said(self, member, other):
+        return list(dict(merge_parts.items())["consents"].says(member=member, into=other, at=AT))
+
+    def test_are_both_refused_what_one_refused(self, member, other):
+        refuse(member)
+        allow(other)
+        assert self.said(member, other) == ["Letters are refused, so the member who stays gets none."]
+        moved = self.merged(member, other)
+        assert not may(other)
+        self.undone(member, other, moved)
+        assert may(other) and not may(member)
+        assert Consent.objects.filter(is_current=True).count() == 2
+
+    def test_keep_the_refusal_of_the_one_who_stays(self, member, other):
+        allow(member)
+        refuse(other)
+        assert self.said(member, other) == []
+        self.undone(member, other, self.merged(member, other))
+        assert not may(other) and may(member)
+
+    def test_allow_nothing_that_only_the_other_was_asked(self, member, other):
+        allow(member)
+        self.merged(member, other)
+        assert not may(other)
+
+    def test_keep_what_was_said_meanwhile_when_it_is_undone(self, member, other):
+        refuse(member)
+        moved = self.merged(member, other)
+        allow(other, at=later(1))
+        refuse(member, at=later(1))
+        self.undone(member, other, moved)
+        assert may(other) and not may(member)
+
+    def test_are_written_to_after_the_later_letter(self, member, other):
+        leave_to_write(member_id=other.pk, letter_days=3, at=AT)
+        leave_to_write(member_id=member.pk, letter_days=3, at=later(2))
+        self.merged(member, other)
+        assert not leave_to_write(member_id=other.pk, letter_days=3, at=later(4))
+        assert leave_to_write(member_id=other.pk, letter_days=3, at=later(5))
+
+
+class TestTheTrait:
+    @pytest.mark.parametrize("purpose", [LETTERS, PERSONAL])
+    def test_holds_of_those_who_said_yes_and_its_opposite_of_the_others(self, purpose, django_assert_num_queries):
+        program, trait = ProgramFactory(), traits.get("consent")
+        yes, no, never, asking = (MemberFactory(program=program) for _one in range(4))
+        allow(yes, purpose=purpose)
+        allow(no, purpose=purpose)
+        refuse(no, purpose=purpose)
+        asked(asking, purpose=purpose)
+        allow(MemberFactory(), purpose=purpose)
+        told = {"program_id": program.pk, "at": AT, "after": 0, "last": asking.pk}
+        with django_assert_num_queries(1):
+            found = trait.holders(params={"purpose": purpose, "allowed": True}, **told)
+        assert found == {yes.pk}
+        others = trait.holders(params={"purpose": purpose, "allowed": False}, **told)
+        assert others == {no.pk, never.pk, asking.pk}
+        assert not trait.holders(params={"purpose": purpose, "allowed": True}, **{**told, "after": yes.pk})
+
+    @pytest.mark.parametrize(
+        ("purpose", "is_allowed", "said"),
+        [
+            (LETTERS, True, "allows letters"),
+            (LETTERS, False, "allows no letters"),
+            (PERSONAL, True, "allows personal content"),
+            (PERSONAL, False, "allows no personal content"),
+        ],
+    )
+    def test_is_typed_and_read(self, purpose, is_allowed, said):
+        trait = traits.get("consent")
+        fields = trait.fields(program_id=1)
+        typed = {"purpose": purpose.value, "allowed": str(is_allowed)}
+        params = {name: field.clean(typed[name]) for name, field in fields.items()}
+        assert params == {"purpose": purpose, "allowed": is_allowed}
+        assert str(fields["allowed"].prepare_value(is_allowed)) in dict(fields["allowed"].choices)
+        assert trait.says(params=params, program_id=1) == said

@@ -40,17 +40,21 @@ class MailsForm(forms.Form):
         self.fields["wanted"].choices = list(kinds(optional=True).items())
 
 
-class MailsView(MembersPage, FormView):
-    """Choose which mails one wants. What has to be told always comes, and the page names it."""
-
-    template_name = "loyalty/mails.html"
-    form_class = MailsForm
-    success_url = reverse_lazy("loyalty:mails")
+class MailsPage(MembersPage):
+    """A page about what a member is written; who does not take part is asked to join."""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.user.is_authenticated and request.loyalty.unit and not takes_part(visit=request.loyalty):
             return redirect("loyalty:join")
         return super().dispatch(request, *args, **kwargs)
+
+
+class MailsView(MailsPage, FormView):
+    """Choose which mails one wants. What has to be told always comes, and the page names it."""
+
+    template_name = "loyalty/mails.html"
+    form_class = MailsForm
+    success_url = reverse_lazy("loyalty:mails")
 
     def get_page_title(self) -> str:
         return pgettext("loyalty", "Your mails")

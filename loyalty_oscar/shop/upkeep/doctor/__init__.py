@@ -7,6 +7,7 @@ matter, and what to do.
 
 from . import (  # noqa: F401 - their checks register themselves
     install,
+    letters,
     orders,
     state,
     templates,
