@@ -12,7 +12,9 @@ protocol says. Hooks (`order_effects`, `doctor_checks`, …) also take a number:
 """
 
 from loyalty_oscar.earning.rules import Condition, EarningRule, conditions, earning_rules
+from loyalty_oscar.journeys.cases import CaseKind, case_kinds
 from loyalty_oscar.journeys.occasions import Occasion, occasions
+from loyalty_oscar.journeys.questions import Choice, Question, questions
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import BadRule
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
@@ -129,7 +131,9 @@ __all__ = [
     "BadRule",
     "BasketLevels",
     "Because",
+    "CaseKind",
     "CheckoutGuard",
+    "Choice",
     "Closing",
     "Condition",
     "Consumer",
@@ -179,6 +183,7 @@ __all__ = [
     "PromisedPart",
     "Purchase",
     "PurchaseGifts",
+    "Question",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -204,6 +209,7 @@ __all__ = [
     "basket_levels",
     "brief_reason_words",
     "brought",
+    "case_kinds",
     "checkout_guards",
     "closings",
     "conditions",
@@ -246,6 +252,7 @@ __all__ = [
     "program_pages",
     "program_warnings",
     "purchase_gifts",
+    "questions",
     "reason_words",
     "reasons",
     "referral_checks",

@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.sites.models import Site
 from django.core import mail
 from django.core.cache import cache
 from django.db import models, transaction
@@ -19,6 +21,8 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 from oscar.test import factories
 
+from loyalty_oscar.journeys.models import Case
+from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.people.contacts import leave_to_write
 from loyalty_oscar.people.models import Consent
@@ -30,6 +34,8 @@ from loyalty_oscar.redemption.operations import fulfil, give_back
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind, code_of
 from loyalty_oscar.shop.dashboard.goodwill import give as goodwill
+from loyalty_oscar.shop.journeys.answers import answer_link
+from loyalty_oscar.shop.journeys.case_desk import settle
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service.consents import words_of
 from loyalty_oscar.shop.storefront.host_events import act
@@ -72,8 +78,8 @@ def everything(*, between=lambda: None, club=None):
     `between` is called before each chapter; `club` is what the program has besides its name.
 
     She orders as a guest, registers by a friend's link, confirms her address, earns, uses, sends back, climbs and
-    falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, has rewards, and staff
-    write about her.
+    falls, reviews, says a code word and her birthday, is invited to sales, brings a friend, has rewards, complains, and
+    staff write about her.
     """
     cache.clear()
     mail.outbox, letters = [], []
@@ -97,7 +103,8 @@ def everything(*, between=lambda: None, club=None):
         unit=unit, ladder=ladder, zoe=zoe, boris=boris, clerk=clerk, code=code, letters=letters, client=Client()
     )
     seen.client.force_login(zoe)
-    for chapter in (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _has_rewards, _is_refused):
+    chapters = (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _has_rewards, _complains)
+    for chapter in (*chapters, _is_refused):
         between()
         chapter(seen)
     letters += mail.outbox
@@ -235,6 +242,19 @@ def _has_rewards(seen):
         fulfil(claim=done, actor=actor, at=at)
         give_back(claim=back, note=said, actor=actor, at=at)
         list(jobs.run(at=at, nightly=True))
+
+
+def _complains(seen):
+    """Something is wrong with two of her orders: staff make one good, and the other waits."""
+    member, said, at = Member.objects.get(user=seen.zoe), f"{FIRST} {LAST} of {STREET} waits", day(6, 28)
+    with clock.at(at):
+        for order in (seen.first, seen.second):
+            about = {"member": member, "question": "problem", "source": f"order:{order.pk}:final"}
+            link = answer_link(**about, order_id=order.pk, site=Site.objects.get_current())
+            Client().post(urlsplit(link).path, {"choice": "wrong", "text": said})
+        case = Case.objects.select_related("member__user", "program__unit").filter(member=member).first()
+        settle(staff=seen.clerk, case=case, promise=Promise(points=5), reason=said, at=at)
+        list(jobs.run(only="messages", at=at))
 
 
 def _is_refused(seen):

@@ -39,5 +39,19 @@ class Goals:
         return {str(pk): name for pk, name in Goal.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
+class Apologies:
+    """What staff gave because something went wrong."""
+
+    title = pgettext_lazy("loyalty", "Apologies")
+
+    def shares(self, *, unit: Unit, entries: Sequence[Entry]) -> Mapping[int, Sequence[Share]]:
+        mine = shares_by_key(entries=entries, kind="case")
+        return {pk: [Share("", share.points) for share in shares] for pk, shares in mine.items()}
+
+    def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
+        return {item: str(self.title) for item in items}
+
+
 givers.register("campaigns", order=50)(Campaigns())
 givers.register("goals", order=55)(Goals())
+givers.register("apologies", order=57)(Apologies())

@@ -16,7 +16,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
 
-from .models import Goal, GoalStanding, GoalStep, Occurrence
+from .models import Answer, Case, Goal, GoalStanding, GoalStep, Occurrence
 from .reaching import Reached, give_or_take, settle
 
 
@@ -48,6 +48,40 @@ class OccurrencesMove:
 
 
 merge_parts.register("campaigns", order=60)(OccurrencesMove())
+
+
+class AnswersMove:
+    """What a member answered, and what went wrong for a member, is the other's from then on."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say how many open cases go along."""
+        if count := Case.objects.filter(member=member, state=Case.State.OPEN).count():
+            text = npgettext("loyalty", "%(count)s open case moves.", "%(count)s open cases move.", count)
+            yield text % {"count": money.number(count)}
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> dict[str, list[int]]:
+        """Move what the other member has not answered, or is not a case of the other's, too; returns it."""
+        answers, cases = Answer.objects.using(write_db()), Case.objects.using(write_db())
+        same = answers.filter(member=into, question=OuterRef("question"), source=OuterRef("source"))
+        moved = {
+            "answers": list(answers.filter(~Exists(same), member=member).values_list("pk", flat=True)),
+            "cases": list(
+                cases.filter(~Exists(cases.filter(member=into, source=OuterRef("source"))), member=member).values_list(
+                    "pk", flat=True
+                )
+            ),
+        }
+        answers.filter(pk__in=moved["answers"]).update(member=into)
+        cases.filter(pk__in=moved["cases"]).update(member=into)
+        return moved
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Move it back."""
+        Answer.objects.using(write_db()).filter(pk__in=moved["answers"], member=into).update(member=member)
+        Case.objects.using(write_db()).filter(pk__in=moved["cases"], member=into).update(member=member)
+
+
+merge_parts.register("answers", order=62)(AnswersMove())
 
 
 class GoalsMove:

@@ -246,7 +246,8 @@ class Case(Promising):
     Something went wrong for a member, and somebody of the shop is to make it good: a queue.
 
     `kind` is a code of the registry of kinds, `source` what it is about and comes once (`answer:42`). What it promises
-    is the apology: proposed while it is open, given once it is decided. `reason` is why it was decided so.
+    is the apology: proposed while it is open, given once it is decided. `reason` is why it was decided so, and `number`
+    counts how often it was opened again.
     """
 
     class State(models.TextChoices):
@@ -267,10 +268,13 @@ class Case(Promising):
     decided_at = models.DateTimeField(pgettext_lazy("loyalty", "decided"), null=True, blank=True)
     decided_by = models.CharField(pgettext_lazy("loyalty", "by"), max_length=40, blank=True, default="")
     reason = models.CharField(pgettext_lazy("loyalty", "reason"), max_length=300, blank=True, default="")
+    number = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "case")
         verbose_name_plural = pgettext_lazy("loyalty", "cases")
+        default_permissions = ("view",)
+        permissions = [("decide_case", "Can decide about a case")]
         constraints = [
             models.UniqueConstraint(fields=["member", "source"], name="loyalty_case_once"),
             not_both("loyalty_case_gives"),
@@ -278,10 +282,32 @@ class Case(Promising):
         indexes = [
             models.Index(fields=["program", "state", "opened_at"], name="loyalty_case_queue"),
             models.Index(fields=["order_id"], name="loyalty_case_order"),
+            models.Index(fields=["decided_by", "decided_at"], name="loyalty_case_decided"),
         ]
 
     def __str__(self) -> str:
         return self.kind
+
+
+class AnswerCount(models.Model):
+    """How often something was answered in a month (its first day) by people who are gone. No row says who."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
+    question = models.CharField(pgettext_lazy("loyalty", "question"), max_length=40)
+    choice = models.CharField(pgettext_lazy("loyalty", "answer"), max_length=40)
+    month = models.DateField(pgettext_lazy("loyalty", "month"))
+    number = models.PositiveIntegerField(pgettext_lazy("loyalty", "how often"), default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "answers of a month")
+        verbose_name_plural = pgettext_lazy("loyalty", "answers by month")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["program", "question", "choice", "month"], name="loyalty_answercount_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.choice
 
 
 #: The most that a goal may ask for, and the most days that it may take.

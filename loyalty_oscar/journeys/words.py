@@ -42,6 +42,21 @@ def _campaign_withdrawn(p: Params) -> str:
     return pgettext("loyalty", "Taken back: %(name)s") % {"name": p.get("name", "")}
 
 
+@say("apology")
+def _apology(p: Params) -> str:
+    return pgettext("loyalty", "With our apologies")
+
+
+@say("apology_undone")
+def _apology_undone(p: Params) -> str:
+    return pgettext("loyalty", "Taken back: an apology")
+
+
+@say("problem_open")
+def _problem_open(p: Params) -> str:
+    return pgettext("loyalty", "Not sent: something is wrong with the order")
+
+
 @say("goal_reached")
 def _goal_reached(p: Params) -> str:
     return pgettext("loyalty", "Reached: %(name)s") % {"name": p.get("name", "")}

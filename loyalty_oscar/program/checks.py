@@ -11,6 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 
+from loyalty_oscar.kernel.limits import MOST_POINTS
+
 from .conf import BINDING_DAYS, BINDING_TOPICS, COLORS, PREFIX, LoyaltySettings, conf
 from .tasks import backends
 
@@ -79,7 +81,15 @@ def _check_mails() -> list[Error]:
     if wrong := [name for name, color in colors.items() if name not in COLORS or not HEX.fullmatch(str(color))]:
         text = f"LOYALTY_MAIL_COLORS: {', '.join(map(str, wrong))} must be one of {', '.join(COLORS)}, as #rrggbb."
         found.append(Error(text, id="loyalty_program.E008"))
+    apologies = conf.APOLOGIES if isinstance(conf.APOLOGIES, dict) else {}
+    if wrong := [kind for kind, gift in apologies.items() if not _is_gift(gift)]:
+        text = f"LOYALTY_APOLOGIES: {', '.join(map(str, wrong))} must be whole points, or the code of a reward."
+        found.append(Error(text, id="loyalty_program.E010"))
     return found
+
+
+def _is_gift(gift: Any) -> bool:
+    return 0 <= gift <= MOST_POINTS if type(gift) is int else isinstance(gift, str) and bool(gift)
 
 
 def _are_days(days: Collection[Any], least: int) -> bool:

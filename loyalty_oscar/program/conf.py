@@ -122,6 +122,12 @@ class LoyaltySettings:
     LEVEL_NOTICE_DAYS: tuple[int, ...] = doc(
         "Days before a level ends on which its member is told, with what keeps it.", (60, 15)
     )
+    APOLOGIES: Mapping[str, int | str] = doc(
+        "What staff find proposed for each kind of case: so much (100), or the code of a reward (`'free-delivery'`)."
+        " They may give something else, or nothing.",
+        {"problem": 100, "unhappy": 100, "parcel": 100},
+    )
+    LATE_PARCEL_DAYS: int = doc("Days after it was placed on which an order that has not arrived opens a case.", 21)
     GUEST_DAYS: int = doc("Days after it was placed in which a guest can keep an order's points.", 30)
     HOLD_MINUTES: int = doc("How long points stay set aside for a basket after its last change.", 30)
     GATEWAY_MINUTES: int = doc(

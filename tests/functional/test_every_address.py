@@ -16,6 +16,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import RuleVersion
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.journeys.cases import open_case
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program.admin import ReadOnly
 from loyalty_oscar.program.models import Member
@@ -38,6 +39,7 @@ READ = (
     *("q", "o", "p", "e", "all", "_popup", "_to_field", "_changelist_filters", "type", "program", "back", "kind"),
     *("from", "to", "by", "next", "until", "month", "return-1", "ready", "points", "ordered", "level", "in_force"),
     *("program__id__exact", "is_on__exact", "pk__in", "id__gt", "member__user__password", "decision__exact"),
+    *("show", "page", "choice", "said"),
 )
 #: Inputs for each of them in a modest run.
 EACH = int(os.environ.get("LOYALTY_SILLY", "1"))
@@ -68,6 +70,8 @@ def rows(shop):  # noqa: F811
     buy(boris.user, (a_product("Ball", "20.00"), 1), on=day(5, 1))
     friend = a_user("friend@example.com")
     bind(code=code_of(member=boris).code, program_id=shop.program_id, user_id=friend.pk, at=day(5, 2))
+    told = {"kind": "problem", "source": "answer:1", "order_id": None, "at": day(5, 2)}
+    case, _is_new = open_case(member=Member.objects.get(user=friend), **told)
     gift = hand(shop.program.ladder, boris.user, 2, until=None, at=day(5, 2))
     return {
         "user_id": friend.pk, "unit_id": shop.pk, "entry_id": Entry.objects.first().pk, "member_id": boris.pk,
@@ -76,6 +80,7 @@ def rows(shop):  # noqa: F811
         "app_label": "loyalty_program", "url": "x", "content_type_id": 1, "object_id": boris.pk,
         "rule_id": RuleVersion.objects.first().rule_id, "version_id": RuleVersion.objects.first().pk,
         "batch_id": 1, "merge_id": 1, "event_id": 1, "number": "1", "kind": "shipping", "id": "1",
+        "case_id": case.pk,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django import forms
@@ -26,10 +27,12 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.rules import earning_rules
+from loyalty_oscar.journeys.cases import open_case
 from loyalty_oscar.program.models import Member, Program, ProgramSite, State
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.operations import buy
+from loyalty_oscar.shop.journeys.answers import answer_link
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
@@ -249,6 +252,10 @@ def other_doors(client, boris, unit):
     form = opened(client, address, "token")
     form.data |= {"reward": [str(claim.reward_id)], "reason": ["Because"]}
     yield Door("give a reward", client, address, form.data, form.names)
+    case, _is_new = open_case(member=member, kind="problem", source="answer:1", order_id=None, at=TODAY)
+    form = opened(client, reverse("loyalty:dashboard-case", args=[case.pk]), "reason")
+    form.data |= {"points": ["5"], "reason": ["Because"], "give": ["1"]}
+    yield Door("case", client, reverse("loyalty:dashboard-case", args=[case.pk]), form.data, form.names)
 
 
 def customers_doors(client, boris):
@@ -257,6 +264,9 @@ def customers_doors(client, boris):
         "birthday", client, reverse("loyalty:birthday"), {"day": ["5"], "month": ["5"]}, ["day", "month", "forget"]
     )
     yield Door("invite", client, reverse("loyalty:use-invite"), {"code": ["bafi-muzob"]}, ["code", "from"])
+    told = {"member": Member.objects.get(user=boris), "question": "problem", "source": "order:1:final", "order_id": 1}
+    link = urlsplit(answer_link(**told, site=Site.objects.get_current())).path
+    yield Door("answer", client, link, {"choice": ["wrong"], "text": ["Torn"]}, ["choice", "text"])
     yield Door("mails", client, reverse("loyalty:mails"), {"wanted": ["tier-up"]}, ["wanted"])
     data = {"purpose": ["personal"], "answer": ["no"], "words": ["Yes."]}
     yield Door("consent", client, reverse("loyalty:choose-consent"), data, [*data])

@@ -15,6 +15,7 @@ from oscar.core.loading import get_model
 from oscar.test.factories import ConditionalOfferFactory
 
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.journeys.models import Case
 from loyalty_oscar.program.models import JobRun, Program, Unit
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.shop.redemption.offer import all_offers
@@ -29,9 +30,10 @@ pytestmark = pytest.mark.django_db
 MARK = "<i>&x</i>"
 #: Columns of ours that no person types: codes, keys, states, and what a program writes.
 NOT_TYPED = {
-    *("actor", "audience", "barred_by", "batch", "color", "counter", "currency", "decided_by", "decision"),
-    *("fingerprint", "kind", "key", "language", "metric", "mode", "origin", "slot", "source", "source_kind", "state"),
-    *("time_zone", "topic", "type", "window", "code", "about", "inbox_id", "mark", "user_id", "word", "verdict"),
+    *("actor", "audience", "barred_by", "batch", "choice", "color", "counter", "currency", "decided_by", "decision"),
+    *("fingerprint", "kind", "key", "language", "metric", "mode", "origin", "question", "slot", "source", "state"),
+    *("source_kind", "time_zone", "topic", "type", "window", "code", "about", "inbox_id", "mark", "user_id", "word"),
+    "verdict",
 }
 #: Of Oscar's, what our pages show.
 THEIRS = {
@@ -120,6 +122,9 @@ def dashboard_pages(shop):
     yield reverse("dashboard:voucher-stats", args=[shop.voucher.pk])
     yield reverse("dashboard:user-detail", args=[shop.zoe.pk])
     yield reverse("loyalty:dashboard-goodwill", args=[shop.zoe.pk, shop.unit.pk])
+    yield from (reverse("loyalty:dashboard-cases"), reverse("loyalty:dashboard-cases") + "?show=decided")
+    for case in Case.objects.all():
+        yield reverse("loyalty:dashboard-case", args=[case.pk])
     for order in get_model("order", "Order").objects.all():
         yield reverse("dashboard:order-detail", args=[order.number])
 

@@ -136,7 +136,7 @@ class TestTheFrontPage:
 
 
 #: Of all features together, with the session and the user.
-FRONT_QUERIES = 26
+FRONT_QUERIES = 27
 
 
 class TestTheCalendar:

@@ -57,6 +57,9 @@ class TestWhoLeaves:
         assert {
             "admin.LogEntry",
             "loyalty_exclusives.Reminder.words",
+            "loyalty_journeys.Answer.text",
+            "loyalty_journeys.Case.reason",
+            "loyalty_journeys.Case.text",
             "loyalty_ledger.Note.text",
             "loyalty_referrals.Referral.reason",
             "loyalty_tiers.GivenTier.reason",

@@ -11,6 +11,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import RuleVersion
 from loyalty_oscar.exclusives.models import Sale
+from loyalty_oscar.journeys.models import Case
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import forget_cache
@@ -91,7 +92,7 @@ def addresses_of(life):
         "code": Sale.objects.first().code, "pk": get_model("catalogue", "Product").objects.first().pk, "kind": "x",
         "app_label": "loyalty_program", "url": "x", "content_type_id": 1, "object_id": member.pk, "merge_id": 1,
         "rule_id": RuleVersion.objects.first().rule_id, "version_id": RuleVersion.objects.first().pk, "event_id": 1,
-        "number": life.second.number, "id": "1",
+        "number": life.second.number, "id": "1", "case_id": Case.objects.first().pk,
     }  # fmt: skip
     for name, parts in ours_only():
         if not name.startswith(FOR_MACHINES):

@@ -57,10 +57,30 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('decided_by', models.CharField(blank=True, default='', max_length=40, verbose_name='by')),
                 ('reason', models.CharField(blank=True, default='', max_length=300, verbose_name='reason')),
+                ('number', models.PositiveSmallIntegerField(default=0)),
             ],
             options={
                 'verbose_name': 'case',
                 'verbose_name_plural': 'cases',
+                'permissions': [('decide_case', 'Can decide about a case')],
+                'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
+            name='AnswerCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('question', models.CharField(max_length=40, verbose_name='question')),
+                ('choice', models.CharField(max_length=40, verbose_name='answer')),
+                ('month', models.DateField(verbose_name='month')),
+                ('number', models.PositiveIntegerField(default=0, verbose_name='how often')),
+                ('program', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='loyalty_program.program')),
+            ],
+            options={
+                'verbose_name': 'answers of a month',
+                'verbose_name_plural': 'answers by month',
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('program', 'question', 'choice', 'month'), name='loyalty_answercount_once')],
             },
         ),
         migrations.RemoveConstraint(
@@ -120,6 +140,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='case',
             index=models.Index(fields=['order_id'], name='loyalty_case_order'),
+        ),
+        migrations.AddIndex(
+            model_name='case',
+            index=models.Index(fields=['decided_by', 'decided_at'], name='loyalty_case_decided'),
         ),
         migrations.AddConstraint(
             model_name='case',

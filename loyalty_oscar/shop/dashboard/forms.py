@@ -82,4 +82,9 @@ class GoodwillForm(ByHandForm):
     @property
     def reasons(self) -> list[str]:
         """The reasons that are offered; any other can be typed."""
-        return [str(reason) for reason in conf.GOODWILL_REASONS or REASONS]
+        return offered_reasons()
+
+
+def offered_reasons() -> list[str]:
+    """Return the reasons that are offered to staff who give something; any other can be typed."""
+    return [str(reason) for reason in conf.GOODWILL_REASONS or REASONS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -17,6 +17,7 @@ from loyalty_oscar.program import actors
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import announce
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import expiry_of, member_of
@@ -24,6 +25,17 @@ from loyalty_oscar.program.queries import expiry_of, member_of
 from .letters import TOPIC
 
 DAY = timedelta(hours=24)
+
+
+class GivenBesides(Protocol):
+    """Counts what staff give elsewhere than on the page of goodwill, so that one limit of the day holds for all."""
+
+    def __call__(self, *, actor: str, since: datetime) -> int:
+        """Return how many points somebody of staff gave since a moment; one query."""
+        ...
+
+
+given_besides: Hook[GivenBesides] = Hook("given_besides", GivenBesides, on_error=RAISE)
 
 
 class TooMuch(NotAllowed):
@@ -36,7 +48,13 @@ class TooMuch(NotAllowed):
 
 def left_today(*, staff: Any, at: datetime) -> int:
     """Return how many points somebody may still give, of the limit for the 24 hours up to now."""
-    return max(0, conf.GOODWILL_DAILY_LIMIT - goodwill_given(actor=actors.staff(staff), since=at - DAY))
+    about = {"actor": actors.staff(staff), "since": at - DAY}
+    return max(0, conf.GOODWILL_DAILY_LIMIT - goodwill_given(**about) - sum(given_besides.answers(**about)))
+
+
+def take_desk(*, staff: Any) -> None:
+    """Let one window at a time give for each member of staff, so that two don't share a limit. In a transaction."""
+    get_user_model()._default_manager.using(write_db()).select_for_update().get(pk=staff.pk)
 
 
 def give(
@@ -51,8 +69,7 @@ def give(
     if user.pk == staff.pk:
         raise NotAllowed("nobody gives points to themselves")
     with transaction.atomic(using=write_db()):
-        # One desk at a time for each member of staff, so that two windows don't share a limit.
-        get_user_model()._default_manager.using(write_db()).select_for_update().get(pk=staff.pk)
+        take_desk(staff=staff)
         account = ledger.open_account(member=member_to_give(user=user, unit=unit, at=at), unit=unit)
         key = f"manual:{token}"
         known = account.entries.using(write_db()).filter(key=key).exists()

@@ -19,6 +19,7 @@ BIRTHDAY = "loyalty_people.view_birthday"
 EXPORT = "loyalty_program.export_member"
 UNRETURN = "loyalty_shop.undo_return"
 MERGE = "loyalty_program.merge_member"
+FULFIL = "loyalty_redemption.fulfil_claim"
 
 
 def loyalty_permissions() -> QuerySet[Permission]:

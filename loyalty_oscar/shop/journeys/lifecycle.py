@@ -1,11 +1,13 @@
-"""What a member takes along of what campaigns brought, and of goals."""
+"""What a member takes along of what campaigns brought, of goals, answers and cases, and what is forgotten of these."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from loyalty_oscar.journeys.models import GoalStanding, GoalStep, Occurrence
-from loyalty_oscar.program.hooks import data_exports
+from loyalty_oscar.journeys.models import Answer, Case, GoalStanding, GoalStep, Occurrence
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
 
 
@@ -44,3 +46,52 @@ def goals(*, member: Member) -> list[dict[str, Any]]:
         one = {"order": step.order_id, "placed_at": step.placed_at.isoformat(), "counts": step.value}
         found.setdefault(step.goal_id, told)["orders"].append(one)
     return list(found.values())
+
+
+@data_exports.register("answers")
+def answers(*, member: Member) -> list[dict[str, Any]]:
+    """Return what a member answered to questions."""
+    return [
+        {
+            "question": answer.question,
+            "about": answer.source,
+            "order": answer.order_id,
+            "answer": answer.choice,
+            "text": answer.text,
+            "at": answer.at.isoformat(),
+        }
+        for answer in Answer.objects.filter(member=member).order_by("pk")
+    ]
+
+
+@data_exports.register("cases")
+def cases(*, member: Member) -> list[dict[str, Any]]:
+    """Return what went wrong for a member, and what became of it."""
+    return [
+        {
+            "kind": case.kind,
+            "about": case.source,
+            "order": case.order_id,
+            "text": case.text,
+            "state": case.state,
+            "points": case.points if case.state == Case.State.GIVEN else 0,
+            "reward": case.reward.name if case.reward and case.state == Case.State.GIVEN else None,
+            "reason": case.reason,
+            "opened_at": case.opened_at.isoformat(),
+            "decided_at": case.decided_at.isoformat() if case.decided_at else None,
+        }
+        for case in Case.objects.filter(member=member).select_related("reward").order_by("pk")
+    ]
+
+
+@erasures.register("answers")
+def erase(*, member: Member, at: datetime) -> None:
+    """
+    Forget what a member wrote and what staff wrote about it, and close the cases that are open: nobody is there to be
+    given anything. Which choice was made and what was given stays with the pseudonym.
+    """
+    Answer.objects.using(write_db()).filter(member=member).update(text="")
+    mine = Case.objects.using(write_db()).filter(member=member)
+    mine.update(text="", reason="")
+    closed = {"state": Case.State.CLOSED, "points": 0, "reward": None, "decided_at": at, "decided_by": "system"}
+    mine.filter(state=Case.State.OPEN).update(**closed)

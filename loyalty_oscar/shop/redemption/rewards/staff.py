@@ -25,11 +25,10 @@ from loyalty_oscar.redemption.operations.claims import LONGEST_TEXT
 
 from ...dashboard.goodwill import member_to_give
 from ...dashboard.links import admin_url
-from ...dashboard.permissions import may, may_look
+from ...dashboard.permissions import FULFIL, may, may_look
 from ...dashboard.views import GivingView
 
 Piece = tuple[str, Mapping[str, Any]]
-FULFIL = "loyalty_redemption.fulfil_claim"
 NEWEST = 10
 
 

@@ -1,0 +1,132 @@
+"""What opens a case besides an answer: an unhappy review by somebody who bought the product, and a late parcel."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.signals import post_save
+from django.utils.translation import pgettext_lazy
+from oscar.core.loading import get_model
+
+from loyalty_oscar.journeys.cases import PARCEL, UNHAPPY, open_case
+from loyalty_oscar.journeys.models import Case
+from loyalty_oscar.program import clock
+from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import begun_units, joined_members, member_of, unit_for_site
+
+from ..models import OrderSync
+from ..orders.facts import gather_orders
+from ..orders.statuses import final_statuses, standing
+from ..upkeep import jobs
+from .reviews import Review, family_of
+
+#: So many stars, or fewer, are an unhappy review.
+UNHAPPY_STARS = 2
+#: For so long nights without a job are made up for: what came to nothing longer ago is no news.
+LOOK_BACK = timedelta(days=14)
+BATCH = 200
+
+
+def look_at_review(*, review: Any, at: datetime) -> bool:
+    """
+    Open a case for a review of one or two stars, approved or not, by a member who bought the product; returns whether
+    one was opened now.
+    """
+    if review.user_id is None or review.product_id is None or review.score > UNHAPPY_STARS:
+        return False
+    lines = get_model("order", "Line").objects.using(write_db()).select_related("order")
+    bought = lines.filter(order__user_id=review.user_id, product_id__in=family_of(product_id=review.product_id))
+    line = bought.order_by("-pk").first()
+    unit = unit_for_site(site_id=line.order.site_id) if line else None
+    member = member_of(program_id=unit.program_id, user_id=review.user_id) if unit else None
+    if line is None or member is None:
+        return False
+    about = {"kind": UNHAPPY, "source": f"review:{review.pk}", "order_id": line.order_id}
+    _case, is_new = open_case(member=member, **about, text=f"{review.title}\n{review.body}", at=at)
+    return is_new
+
+
+@harmless(later="the next night finds the review")
+def review_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    if instance.score <= UNHAPPY_STARS and instance.user_id is not None:
+        at = clock.now()
+        transaction.on_commit(lambda: look_at_review(review=instance, at=at), using=write_db(), robust=True)
+
+
+post_save.connect(review_saved, sender=Review, dispatch_uid="loyalty_oscar.shop.journeys.unhappy_review")
+
+
+def _reviews(at: datetime) -> Iterator[int]:
+    """Look at the unhappy reviews of the last days that have no case; yields how many cases were opened."""
+    found = Review.objects.using(write_db()).filter(score__lte=UNHAPPY_STARS, user__isnull=False)
+    found = found.filter(date_created__gte=at - LOOK_BACK).order_by("pk")
+    last = 0
+    while rows := list(found.filter(pk__gt=last)[:BATCH]):
+        last = rows[-1].pk
+        sources = [f"review:{row.pk}" for row in rows]
+        known = set(_cases().filter(source__in=sources).values_list("source", flat=True))
+        yield sum(look_at_review(review=row, at=at) for row in rows if f"review:{row.pk}" not in known)
+
+
+def _parcels(at: datetime) -> Iterator[int]:
+    """
+    Look at the paid orders whose day came lately and that have not arrived; yields how many cases were opened.
+
+    Nothing where no status of the shop says that an order arrived.
+    """
+    if not final_statuses():
+        return
+    until = at - timedelta(days=conf.LATE_PARCEL_DAYS)
+    arrived = OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk"), final_at__isnull=False)
+    known = _cases().filter(order_id=OuterRef("pk"), kind=PARCEL)
+    orders = get_model("order", "Order").objects.using(write_db()).filter(~Exists(arrived), ~Exists(known))
+    orders = standing(orders=orders.filter(date_placed__gt=until - LOOK_BACK, date_placed__lte=until))
+    last = 0
+    while ids := list(orders.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        last = ids[-1]
+        yield _late(ids, at)
+
+
+def _late(order_ids: Collection[int], at: datetime) -> int:
+    """Open a case for each of these orders of members that is paid and has not arrived; returns how many."""
+    units = {unit.pk: unit for unit in begun_units()}
+    opened = 0
+    for order in gather_orders(order_ids=order_ids, set_codes=(), at=at):
+        unit = units.get(order.unit_id)
+        waits = order.counts and not order.dead and order.final_at is None
+        if unit is None or not waits or order.user_id is None:
+            continue
+        joined = joined_members(program_id=unit.program_id, user_ids=[order.user_id])
+        for member_id, _day in joined.values():
+            member = Member.objects.using(write_db()).get(pk=member_id)
+            about = {"kind": PARCEL, "source": f"parcel:{order.order_id}", "order_id": order.order_id}
+            opened += open_case(member=member, **about, at=at)[1]
+    return opened
+
+
+def _cases() -> QuerySet[Case]:
+    return Case.objects.using(write_db())
+
+
+def _open(at: datetime) -> Iterator[int]:
+    if begun_units():
+        yield from _parcels(at)
+        yield from _reviews(at)
+
+
+jobs.add(
+    job=jobs.Job(
+        name="cases",
+        title=pgettext_lazy("loyalty", "Finds late parcels and unhappy reviews"),
+        what="cases opened",
+        run=_open,
+        nightly=True,
+    )
+)
