@@ -53,5 +53,5 @@ def pieces_left(*, order: OrderFacts, place: Reservation) -> int:
         return place.quantity
     left: Counter[str] = Counter()
     for line in order.purchase.lines:
-        left[str(line.product_id)] += max(0, line.quantity - line.gone)
+        left[str(line.product_id)] += line.pieces_left
     return sum(left[product_id] for product_id in place.bought)

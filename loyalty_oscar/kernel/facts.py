@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from .rounding import taken_back
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineFacts:
@@ -31,6 +33,15 @@ class LineFacts:
     rows: tuple[tuple[int, int], ...] = ()
     exchanged: int = 0
     withdrawn_minor: int = 0
+
+    @property
+    def pieces_left(self) -> int:
+        """How many of its pieces are not gone."""
+        return max(0, self.quantity - self.gone)
+
+    def left_of(self, *, amount: int) -> int:
+        """Return how much of an amount (minor units) that is for the whole line is for the pieces that are left."""
+        return amount - taken_back(points=amount, gone=self.gone, quantity=self.quantity)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +113,9 @@ class OrderFacts:
     `dead` means cancelled, failed, or deleted before its return period was over (`is_deleted`); `final_at` is when the
     order reached the state after which the return period runs (None = not yet); `counts` says whether it has got so far
     that levels count it. `user_id` is None for a guest, and whoever placed the order though it was given to somebody
-    else since. `is_new` says that no effect has seen the order yet, so that none need look for what it did before.
+    else since. `buyer` is who bought it, whatever the account: `u:` and the user's key, or a keyed hash of a guest's
+    mailbox; "" where nobody can say, or that person has left. `is_new` says that no effect has seen the order yet, so
+    that none need look for what it did before.
 
     What was true when it was placed: `unit_id` is the unit of the program that served its site, `terms` are how that
     program counted (`rounding`, `stage`, `base`, `excluded`, `zone`, `hold_days`, `expiry`), `then` is what features
@@ -119,6 +132,7 @@ class OrderFacts:
     dead: bool
     final_at: datetime | None
     purchase: Purchase
+    buyer: str = ""
     is_new: bool = False
     counts: bool = True
     unit_id: int | None = None

@@ -9,4 +9,10 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import allowing, merging, traits_consent  # noqa: F401
+        from loyalty_oscar.program.hooks import order_effects
+
+        from . import allowing, merging, traits, traits_consent  # noqa: F401
+        from .effects import receipts
+
+        # After what was earned: whoever earns becomes a member by it.
+        order_effects.register("people", order=21)(receipts)

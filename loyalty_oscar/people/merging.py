@@ -1,6 +1,7 @@
 """
-What people told, when two members become one: a birthday goes along where the other told none, and so do mails that are
-not wanted, and refusals of letters and personal content. What was allowed stays with whom it was asked.
+What is known of people, when two members become one: a birthday goes along where the other told none, and so do mails
+that are not wanted, refusals of letters and personal content, and the receipts of their orders. What was allowed stays
+with whom it was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.rows import write_rows
 
-from .models import Birthday, Consent, Contact, UnwantedMail
+from .buyers import count_buyers
+from .models import Birthday, BuyerStats, Consent, Contact, Receipt, UnwantedMail
 
 #: What staff read of a refusal that goes along.
 REFUSED = {
@@ -127,7 +129,33 @@ class DistanceMoves:
         """Nothing: the one who stays keeps the later day, and the other never lost one."""
 
 
+class ReceiptsMove:
+    """Orders of both are one buyer's."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say that they are counted together."""
+        if Receipt.objects.filter(member=member).exists():
+            yield pgettext("loyalty", "How often and how much is bought is counted of both together.")
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> list[int]:
+        """Move the receipts, and count anew; returns their orders."""
+        rows = Receipt.objects.using(write_db()).filter(member=member)
+        moved = list(rows.order_by("order_id").values_list("order_id", flat=True))
+        rows.update(member=into, changed_at=at)
+        BuyerStats.objects.using(write_db()).filter(member=member).delete()
+        if moved:
+            count_buyers(member_ids=[into.pk], at=at)
+        return moved
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Move them back, and count both anew."""
+        rows = Receipt.objects.using(write_db()).filter(member=into, order_id__in=moved or [])
+        if rows.update(member=member, changed_at=at):
+            count_buyers(member_ids=[member.pk, into.pk], at=at)
+
+
 merge_parts.register("people", order=5)(BirthdayMoves())
 merge_parts.register("mails", order=6)(RefusalsMove())
 merge_parts.register("consents", order=7)(ConsentsMove())
 merge_parts.register("contacts", order=8)(DistanceMoves())
+merge_parts.register("receipts", order=9)(ReceiptsMove())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from secrets import token_hex
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 
-from .models import Birthday, ConfirmedAddress, UnwantedMail
+from .models import Birthday, BuyerStats, ConfirmedAddress, Receipt, UnwantedMail
 from .rules import is_day
 
 
@@ -59,6 +60,18 @@ def confirm_address(*, user_id: Any, mark: str, at: datetime) -> None:
     """Note that somebody reads the mailbox of a mark, its keyed hash; the latest one counts."""
     told = {"mark": mark, "confirmed_at": at}
     ConfirmedAddress.objects.using(write_db()).update_or_create(user_id=user_id, defaults=told)
+
+
+def forget_buyer(*, member: Member) -> None:
+    """Forget how a member bought, and who bought: what the orders were stays, as those of somebody unknown."""
+    rows = Receipt.objects.using(write_db()).filter(member=member)
+    rows.update(member=None, buyer=token_hex(32))
+    BuyerStats.objects.using(write_db()).filter(member=member).delete()
+
+
+def forget_purchases(*, user_id: Any) -> None:
+    """Forget who bought, of receipts of somebody who was no member or is one with another by now."""
+    Receipt.objects.using(write_db()).filter(buyer=f"u:{user_id}").update(buyer=token_hex(32))
 
 
 def forget_address(*, user_id: Any) -> None:

@@ -1,4 +1,4 @@
-"""Reading what people told."""
+"""Reading what people told, and how they buy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
 from loyalty_oscar.program.db import write_db
 
-from .models import Birthday, ConfirmedAddress, UnwantedMail
+from .models import Birthday, BuyerStats, ConfirmedAddress, UnwantedMail
+
+#: What buyers are ranked by: the column of each.
+RANKED = {"recency": "last_at", "frequency": "orders", "money": "spend_minor"}
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:
@@ -31,3 +37,22 @@ def address_marks(*, user_ids: Iterable[Any]) -> dict[Any, str]:
     """Return the mark of the address that each of these people confirmed last."""
     found = ConfirmedAddress.objects.using(write_db()).filter(user_id__in=list(user_ids))
     return dict(found.values_list("user_id", "mark"))
+
+
+def quintiles(*, program_id: int) -> dict[str, tuple[str, list[Any]]]:
+    """
+    Return the column and the four values that part the buyers of a program into fifths, by what they are ranked by;
+    nothing where nobody has bought. Two queries.
+
+    A value is in as high a fifth as there are cuts below it, so equal ones are in the same.
+    """
+    buyers = BuyerStats.objects.using(write_db()).filter(member__program_id=program_id, orders__gt=0)
+    total = buyers.count()
+    places = [-(-total * fifth // 5) for fifth in (1, 2, 3, 4)]
+    numbers = {name: Window(RowNumber(), order_by=F(column).asc()) for name, column in RANKED.items()}
+    at_cuts = Q(recency__in=places) | Q(frequency__in=places) | Q(money__in=places)
+    rows = list(buyers.annotate(**numbers).filter(at_cuts).values(*RANKED, *RANKED.values()))
+    if not rows:
+        return {}
+    found = {name: {row[name]: row[column] for row in rows} for name, column in RANKED.items()}
+    return {name: (column, [found[name][place] for place in places]) for name, column in RANKED.items()}

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils.translation import npgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts
-from loyalty_oscar.kernel.rounding import taken_back
 
 from . import money
 from .models import Unit
@@ -96,11 +95,11 @@ class Sets:
 def _pieces(sets: frozenset[str], line: LineFacts) -> int:
     """Return how many paid pieces are left of a line that is in one of these sets; of any, where there are none."""
     counts = line.paid_minor > 0 and (not sets or bool(sets & line.sets))
-    return max(0, line.quantity - line.gone) if counts else 0
+    return line.pieces_left if counts else 0
 
 
 def _left(line: LineFacts) -> int:
-    return line.paid_minor - taken_back(points=line.paid_minor, gone=line.gone, quantity=line.quantity)
+    return line.left_of(amount=line.paid_minor)
 
 
 metrics.register("spend")(Spend())

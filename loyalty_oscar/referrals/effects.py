@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
@@ -136,8 +135,5 @@ def worth_enough(*, order: OrderFacts, referral: Referral) -> bool:
     """Return whether what is left of an order is worth what was asked for when the newcomer came."""
     if order.purchase.currency != order.terms.get("currency"):
         return False
-    left = (
-        line.paid_minor - taken_back(points=line.paid_minor, gone=line.gone, quantity=line.quantity)
-        for line in order.purchase.lines
-    )
+    left = (line.left_of(amount=line.paid_minor) for line in order.purchase.lines)
     return sum(left) >= max(1, referral.least_minor)

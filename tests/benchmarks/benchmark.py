@@ -21,7 +21,7 @@ import django
 from tests.benchmarks.board import Board
 
 SETTINGS = {"without": "tests.benchmarks.without", "with": "tests.settings"}
-INLINE, QUEUED, CPU_TIMES = 24, 1, 1.20
+INLINE, QUEUED, CPU_TIMES = 26, 1, 1.20
 #: Placing an order by a creator alone, and in the checkout: before its commit, also in a process that remembers
 #: nothing (cold). What is remembered is asked once a minute: which programs and sales there are, since sales close at
 #: the order's line too, and in the checkout which levels, whose prices it shows. Each checkout asks whether points are
@@ -279,10 +279,18 @@ def ledger() -> int:
     return subprocess.run([sys.executable, "-m", "tests.benchmarks.ledger"], check=False).returncode
 
 
+def receipts() -> int:
+    """Receipts of old orders and the night that counts members, in a process with a database of its own."""
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks.receipts"], check=False).returncode
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
-    parts = ("pages", "orders", "points", "together", "cpu", "standings", "segments", "sales", "everything", "ledger")
+    parts = (
+        *("pages", "orders", "points", "together", "cpu", "standings", "segments", "sales", "everything", "ledger"),
+        "receipts",
+    )
     parser.add_argument("--part", choices=parts, help="one part alone")
     parser.add_argument("--members", type=int, help="how many members have standings and segments (default 100,000)")
     given = parser.parse_args(arguments)
@@ -302,6 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "standings": lambda shops: standings(given.members),
             "segments": lambda shops: segments(given.members),
             "ledger": lambda shops: ledger(),
+            "receipts": lambda shops: receipts(),
         }
         broken = sum(part(shops) for name, part in parts.items() if given.part in (None, name))
     sys.exit(1 if broken else 0)

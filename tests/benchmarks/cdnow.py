@@ -2,7 +2,8 @@
 `make cdnow`: 69,659 real orders of 23,570 customers, loaded into a PostgreSQL shop and welcomed.
 
 Once with the clock at 1 July 1998, the day after the last order, once today, when all points have run out. Each run
-is a process with a database of its own. CDNOW_FILE names the file; `--first 2000` takes only so many orders.
+is a process with a database of its own. Then how its customers buy (`buying.py`). CDNOW_FILE names the file;
+`--first 2000` takes only so many orders.
 """
 
 import argparse
@@ -223,8 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     django.setup()
     if given.clock is None:
         more = ["--first", str(given.first)] if given.first else []
-        command = [sys.executable, "-m", "tests.benchmarks.cdnow", *more, "--clock"]
-        sys.exit(max(subprocess.run([*command, name], check=False).returncode for name in MOMENTS))
+        runs = [*(["cdnow", "--clock", name] for name in MOMENTS), ["buying"]]
+        commands = ([sys.executable, "-m", f"tests.benchmarks.{name}", *how, *more] for name, *how in runs)
+        sys.exit(max(subprocess.run(command, check=False).returncode for command in commands))
     for _database in a_database():
         run(given.clock, given.first)
 

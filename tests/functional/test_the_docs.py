@@ -36,7 +36,15 @@ from tests.integration.admin.test_saved_unchanged import our_admins
 
 FACTORIES = load(EXAMPLES / "test_factories.py")
 #: Effects of orders and their numbers.
-EFFECTS = {"redemption": 10, "earning": 20, "goals": 25, "tiers": 30, "referrals": 40, "exclusives": 50}
+EFFECTS = {
+    "redemption": 10,
+    "earning": 20,
+    "people": 21,
+    "goals": 25,
+    "tiers": 30,
+    "referrals": 40,
+    "exclusives": 50,
+}
 SOURCES = sorted((ROOT / "loyalty_oscar").rglob("*.py"))
 
 
@@ -308,6 +316,7 @@ class TestHooksOfYourOwn:
         assert list(order_effects) == [
             "redemption",
             "earning",
+            "people",
             "goals",
             "tiers",
             "mailing-tool",

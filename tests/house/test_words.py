@@ -28,7 +28,10 @@ FRAGMENTS = WAITING | {
     *("are", "at", "be", "brings", "gets", "has", "have", "in", "is", "on", "then", "was", "were", "with", "worth"),
 }
 #: Phrases of their own in the sentence of a rule, parted by commas in any order; and a unit without a name.
-PHRASES = {"loyalty_oscar/earning/sentences.py", "loyalty_oscar/earning/words.py", "loyalty_oscar/program/words.py"}
+PHRASES = {
+    *("loyalty_oscar/earning/sentences.py", "loyalty_oscar/earning/words.py", "loyalty_oscar/program/words.py"),
+    "loyalty_oscar/people/traits.py",
+}
 #: Numbers with their unit, which may be one: a verb after them would have to agree.
 COUNTED = r"(?<!rder )%\((?:points|number|left|gift|total|worth|newcomer|giver|to_make_up|to_keep|missing)\)[sd]"
 AGREES = re.compile(COUNTED + r"(?:</?\w+>)? (?:are|were|have|make|do|take|pay|cost|stay|run|go|is|was|has|stands?)\b")

@@ -9,16 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
-from django.utils.crypto import salted_hmac
 from django.utils.html import format_html
 from django.utils.translation import pgettext
 
 from loyalty_oscar.journeys import operations
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.occasions import SIGN_UP
-from loyalty_oscar.kernel.mailbox import plain_email
 from loyalty_oscar.people.operations import confirm_address
-from loyalty_oscar.program import words
+from loyalty_oscar.program import mailboxes, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import unit_for_site
@@ -31,7 +29,7 @@ SALT = "loyalty_oscar.journeys.mailbox"
 
 def mark_of(*, email: str) -> str:
     """Return the keyed hash of a mailbox: what stays of an address when its owner is gone."""
-    return salted_hmac(SALT, plain_email(email=email), algorithm="sha256").hexdigest()
+    return mailboxes.mark_of(email=email, salt=SALT)
 
 
 def joined_at(*, user: Any) -> datetime | None:

@@ -7,7 +7,7 @@ What they bring is the business of a feature, which registers a `Welcoming` as `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -117,11 +117,12 @@ def portions(*, orders: QuerySet[Any], size: int | None = None) -> Iterator[list
         yield ids
 
 
-def gather(*, order_ids: Sequence[int], at: datetime) -> list[OrderFacts]:
-    """Return orders as a welcome sees them; writes nothing."""
+def gather(*, order_ids: Sequence[int], at: datetime, set_codes: Collection[str] | None = None) -> list[OrderFacts]:
+    """Return orders as a welcome sees them, in these product sets (None: all that are asked for); writes nothing."""
     marks = marks_of(order_ids=order_ids)
     seen = {pk: mark.final_at for pk, mark in marks.items() if mark.final_at}
-    orders = gather_orders(order_ids=order_ids, set_codes=sync.set_codes(), at=at, marks=marks)
+    codes = sync.set_codes() if set_codes is None else set_codes
+    orders = gather_orders(order_ids=order_ids, set_codes=codes, at=at, marks=marks)
     return [sync.as_of_old(order, seen, at) for order in orders]
 
 

@@ -14,6 +14,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Sum,
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase, delivery_of
+from loyalty_oscar.program import mailboxes
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
@@ -40,8 +41,10 @@ from .product_sets import sets_of, ties, ties_now
 #: The columns that count, so that a row is light to read and to carry.
 ORDER = (
     *("pk", "number", "site_id", "user_id", "status", "currency", "date_placed"),
-    *("shipping_incl_tax", "shipping_excl_tax"),
+    *("shipping_incl_tax", "shipping_excl_tax", "guest_email"),
 )
+#: Marks of guests are compared with nothing but each other.
+SALT = "loyalty_oscar.people.receipts"
 LINE = (
     *("pk", "order_id", "product_id", "title", "quantity", "status"),
     *("line_price_incl_tax", "line_price_excl_tax", "line_price_before_discounts_incl_tax"),
@@ -155,11 +158,13 @@ def _facts(
         hold = timedelta(days=placed.terms.get("hold_days", 0))
         if final_at is None and seen and seen + hold <= at:
             final_at = seen  # Its return period was over before the status was taken back: that stays so.
+        user_id = _owner(order, placed, owners)
         facts = OrderFacts(
             order_id=order_id,
             number=str(order.number),
             site_id=order.site_id,
-            user_id=_owner(order, placed, owners),
+            user_id=user_id,
+            buyer=_buyer(order, placed, user_id),
             status=order.status,
             dead=placed.is_dead,
             final_at=final_at,
@@ -184,6 +189,13 @@ def _owner(order: Any, placed: Placed, owners: frozenset[str]) -> Any:
     if placed.user_id is None or str(placed.user_id) not in owners:
         return None
     return get_user_model()._meta.pk.to_python(placed.user_id)
+
+
+def _buyer(order: Any, placed: Placed, user_id: Any) -> str:
+    if user_id is not None:
+        return f"u:{user_id}"
+    is_guest = placed.user_id is None and order.guest_email
+    return mailboxes.mark_of(email=order.guest_email, salt=SALT) if is_guest else ""
 
 
 def _purchase(placed: Placed, rows: tuple[LineState, ...]) -> Purchase:
@@ -221,6 +233,7 @@ def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datet
         then=placed.then,
         is_deleted=True,
         counts=placed.counts,
+        parts=placed.parts,
     )
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Min, Q, QuerySet, Value
 from django.db.models.functions import Lower, Replace
-from django.utils.crypto import salted_hmac
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.mailbox import plain_email
+from loyalty_oscar.program import mailboxes
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import facts
@@ -50,7 +50,7 @@ def people(*, members: Sequence[int], at: datetime) -> Mapping[int, Any]:
 
 def mark_of(*, email: str) -> str:
     """Return the keyed hash of a mailbox: what stays of an address when its owner is gone."""
-    return salted_hmac(SALT, plain_email(email=email), algorithm="sha256").hexdigest()
+    return mailboxes.mark_of(email=email, salt=SALT)
 
 
 def is_known(*, user: Any, before: datetime) -> bool:

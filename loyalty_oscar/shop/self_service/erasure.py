@@ -27,7 +27,13 @@ from loyalty_oscar.ledger.models import Account, Hold, Note
 from loyalty_oscar.ledger.operations.desk import lock_many
 from loyalty_oscar.people.consents import forget_consents
 from loyalty_oscar.people.contacts import forget_contact
-from loyalty_oscar.people.operations import forget_address, forget_birthday, forget_mails
+from loyalty_oscar.people.operations import (
+    forget_address,
+    forget_birthday,
+    forget_buyer,
+    forget_mails,
+    forget_purchases,
+)
 from loyalty_oscar.program import clock, events
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.freezing import forget_reasons
@@ -68,6 +74,7 @@ def erase(*, member: Member, at: datetime) -> None:
         forget_mails(member=member)
         forget_consents(member=member)
         forget_contact(member=member)
+        forget_buyer(member=member)
         forget_reasons(member=member)
         if member.user_id is not None:
             forget_address(user_id=member.user_id)
@@ -79,6 +86,7 @@ def erase_person(*, user_id: Any, at: datetime) -> None:
     """Make every membership of a person a pseudonym."""
     for member in Member.objects.using(write_db()).filter(user_id=user_id).order_by("pk"):
         erase(member=member, at=at)
+    forget_purchases(user_id=user_id)
 
 
 def lock_person(*, user_id: Any) -> list[Any]:
