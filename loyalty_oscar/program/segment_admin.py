@@ -54,7 +54,7 @@ class Held:
     @property
     def text(self) -> str:
         """How many, in a sentence."""
-        text = npgettext("loyalty", "Would hold %(count)s member.", "Would hold %(count)s members.", self.count)
+        text = npgettext("loyalty", "It would be %(count)s member.", "It would be %(count)s members.", self.count)
         return text % {"count": money.number(self.count)}
 
 

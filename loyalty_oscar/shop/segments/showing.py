@@ -44,8 +44,8 @@ def _held(visit: Visit) -> dict[str, Segment]:
 
 def why_shown(*, segment: Segment) -> str:
     """Return why somebody who is in a segment sees what is for it (remembered)."""
-    key = ("segment-why", segment.pk, get_language())
-    return remembered(key=key, version=version_of(program_id=segment.program_id), load=lambda: _why(segment))
+    version = version_of(program_id=segment.program_id)
+    return remembered(key=("segment-why", segment.pk, get_language()), version=version, load=lambda: _why(segment))
 
 
 def _why(segment: Segment) -> str:
