@@ -32,6 +32,8 @@ STAFF = {
         "range_guard",
         "ranges",
         "rehearsal",
+        "segment_admin",
+        "segment_forms",
         "sentences",
         "staff",
         "strict",

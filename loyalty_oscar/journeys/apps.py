@@ -11,7 +11,7 @@ class JourneysConfig(AppConfig):
     def ready(self) -> None:
         from loyalty_oscar.program.hooks import moment_notes, order_effects
 
-        from . import found, givers, merging, receivers, words  # noqa: F401
+        from . import found, givers, merging, receivers, traits, words  # noqa: F401
         from .effects import reaching
         from .following import follows
         from .queries import goals_now

@@ -74,31 +74,6 @@ class RefusalsMove:
         rows.filter(member=into, topic__in=moved or []).update(member=member)
 
 
-class ReceiptsMove:
-    """Orders of both are one buyer's."""
-
-    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
-        """Say that they are counted together."""
-        if Receipt.objects.filter(member=member).exists():
-            yield pgettext("loyalty", "How often and how much is bought is counted of both together.")
-
-    def move(self, *, member: Member, into: Member, at: datetime) -> list[int]:
-        """Move the receipts, and count anew; returns their orders."""
-        rows = Receipt.objects.using(write_db()).filter(member=member)
-        moved = list(rows.order_by("order_id").values_list("order_id", flat=True))
-        rows.update(member=into, changed_at=at)
-        BuyerStats.objects.using(write_db()).filter(member=member).delete()
-        if moved:
-            count_buyers(member_ids=[into.pk], at=at)
-        return moved
-
-    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move them back, and count both anew."""
-        rows = Receipt.objects.using(write_db()).filter(member=into, order_id__in=moved or [])
-        if rows.update(member=member, changed_at=at):
-            count_buyers(member_ids=[member.pk, into.pk], at=at)
-
-
 class ConsentsMove:
     """What either refused is refused for both."""
 
@@ -154,8 +129,33 @@ class DistanceMoves:
         """Nothing: the one who stays keeps the later day, and the other never lost one."""
 
 
+class ReceiptsMove:
+    """Orders of both are one buyer's."""
+
+    def says(self, *, member: Member, into: Member, at: datetime) -> Iterator[str]:
+        """Say that they are counted together."""
+        if Receipt.objects.filter(member=member).exists():
+            yield pgettext("loyalty", "How often and how much is bought is counted of both together.")
+
+    def move(self, *, member: Member, into: Member, at: datetime) -> list[int]:
+        """Move the receipts, and count anew; returns their orders."""
+        rows = Receipt.objects.using(write_db()).filter(member=member)
+        moved = list(rows.order_by("order_id").values_list("order_id", flat=True))
+        rows.update(member=into, changed_at=at)
+        BuyerStats.objects.using(write_db()).filter(member=member).delete()
+        if moved:
+            count_buyers(member_ids=[into.pk], at=at)
+        return moved
+
+    def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
+        """Move them back, and count both anew."""
+        rows = Receipt.objects.using(write_db()).filter(member=into, order_id__in=moved or [])
+        if rows.update(member=member, changed_at=at):
+            count_buyers(member_ids=[member.pk, into.pk], at=at)
+
+
 merge_parts.register("people", order=5)(BirthdayMoves())
 merge_parts.register("mails", order=6)(RefusalsMove())
-merge_parts.register("receipts", order=9)(ReceiptsMove())
 merge_parts.register("consents", order=7)(ConsentsMove())
 merge_parts.register("contacts", order=8)(DistanceMoves())
+merge_parts.register("receipts", order=9)(ReceiptsMove())

@@ -54,9 +54,7 @@ class Held:
     @property
     def text(self) -> str:
         """How many, in a sentence."""
-        text = npgettext(
-            "loyalty", "Today %(count)s member would be in it.", "Today %(count)s members would be in it.", self.count
-        )
+        text = npgettext("loyalty", "It would be %(count)s member.", "It would be %(count)s members.", self.count)
         return text % {"count": money.number(self.count)}
 
 

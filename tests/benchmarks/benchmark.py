@@ -268,6 +268,12 @@ def standings(members: int | None) -> int:
     return subprocess.run([sys.executable, "-m", "tests.benchmarks.standings", *more], check=False).returncode
 
 
+def segments(members: int | None) -> int:
+    """The nightly look at segments by rule, in a process with a database of its own."""
+    more = ["--members", str(members)] if members else []
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks.segments", *more], check=False).returncode
+
+
 def ledger() -> int:
     """The ledger's writer, in a process with a database of its own."""
     return subprocess.run([sys.executable, "-m", "tests.benchmarks.ledger"], check=False).returncode
@@ -287,11 +293,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
     parts = (
-        *("pages", "orders", "points", "together", "cpu", "standings", "sales", "everything", "ledger", "receipts"),
-        "campaigns",
+        *("pages", "orders", "points", "together", "cpu", "standings", "segments", "sales", "everything", "ledger"),
+        *("receipts", "campaigns"),
     )
     parser.add_argument("--part", choices=parts, help="one part alone")
-    parser.add_argument("--members", type=int, help="how many members have standings (default 100,000)")
+    parser.add_argument("--members", type=int, help="how many members have standings and segments (default 100,000)")
     given = parser.parse_args(arguments)
     django.setup()  # Starts the server that both shops find in the environment.
     with ExitStack() as stack:
@@ -307,6 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "sales": lambda shops: sales(shops, given.rounds),
             "everything": everything,
             "standings": lambda shops: standings(given.members),
+            "segments": lambda shops: segments(given.members),
             "ledger": lambda shops: ledger(),
             "receipts": lambda shops: receipts(),
             "campaigns": lambda shops: campaigns(),

@@ -196,6 +196,12 @@ def fill(form):
                 form.data[name] = [FILLED[last]]
 
 
+def with_a_trait(form):
+    """The row that a group by rule has once a trait was added to its page."""
+    form.data |= {"t0_Code": ["points"], "t0_least": ["5"], "t0_most": [""]}
+    form.names += ["t0_least", "t0_most", "t0_Gone"]
+
+
 def door_at(name, client, address, having):
     """The form of a page, by a control that it has, filled in."""
     form = opened(client, address, having)
@@ -223,6 +229,8 @@ def admin_doors(client):
             form = opened(client, address + kind)
             new_rows(form)
             fill(form)
+            if label == "Segment" and kind.endswith("rule"):
+                with_a_trait(form)
             yield Door(f"{label}{kind.replace('?type=', ', ')}, new", client, address + kind, form.data, form.names)
 
 

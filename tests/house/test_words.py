@@ -27,12 +27,12 @@ WAITING = {
 FRAGMENTS = WAITING | {
     *("are", "at", "be", "brings", "gets", "has", "have", "in", "is", "on", "then", "was", "were", "with", "worth"),
 }
-#: Phrases of their own in the sentence of a rule, parted by commas in any order; and a unit without a name.
+#: Phrases of their own in the sentence of a rule or a group, parted by commas in any order; and a unit without a name.
 PHRASES = {
     *("loyalty_oscar/earning/sentences.py", "loyalty_oscar/earning/words.py", "loyalty_oscar/program/words.py"),
     # What is true of members stands in a row of such parts.
     *("loyalty_oscar/people/traits.py", "loyalty_oscar/people/traits_consent.py", "loyalty_oscar/tiers/traits.py"),
-    *("loyalty_oscar/ledger/traits.py", "loyalty_oscar/program/segment_words.py"),
+    *("loyalty_oscar/ledger/traits.py", "loyalty_oscar/journeys/traits.py", "loyalty_oscar/program/segment_words.py"),
     *(f"loyalty_oscar/shop/segments/{name}.py" for name in ("bought", "channel", "language")),
 }
 #: Numbers with their unit, which may be one: a verb after them would have to agree.

@@ -16,6 +16,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.freezing import freezes_of
 from loyalty_oscar.program.hooks import data_exports
 from loyalty_oscar.program.models import Delivery, Event, Freeze, Member, Notice, SegmentMember
+from loyalty_oscar.program.segment_words import said_of
 
 
 def export_member(*, member: Member, at: datetime) -> dict[str, Any]:
@@ -117,7 +118,8 @@ def _segments(member: Member) -> Any:
 
 
 def _segment(row: SegmentMember) -> dict[str, Any]:
-    return {"segment": row.segment.name, "since": _iso(row.since), "until": _iso(row.until)}
+    said = said_of(asked=row.segment.traits, program_id=row.segment.program_id)
+    return {"segment": row.segment.name, "traits": said, "since": _iso(row.since), "until": _iso(row.until)}
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

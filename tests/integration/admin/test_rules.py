@@ -87,7 +87,7 @@ class TestAListThatARuleNames:
         root.post(f"{ADD}?type=per-order", typed(unit=unit.pk, p_points="5", segment=segment.pk))
         switch_rule(rule=Rule.objects.get(code="double-may"), is_on=False, actor="system", at=clock.now())
         delete = reverse("admin:loyalty_program_segment_delete", args=[segment.pk])
-        said = "The rule “Double May” names this group, and orders keep what held on their day."
+        said = "names this group, and orders keep what held on their day."
         assert text_of(root.get(delete)).count(said) == 1
         assert said in text_of(root.post(delete, {"post": "yes"}))
         many = {"action": "delete_selected", "_selected_action": [segment.pk], "post": "yes"}

@@ -124,7 +124,7 @@ class TestWhoItWouldBe:
         said = text_of(answer)
         assert "As typed, not saved yet, this group reads" in said
         assert "Members of whom all of this is true: 100 paws or more ready." in said
-        assert "Today 11 members would be in it." in said and "For example:" in said
+        assert "It would be 11 members." in said and "For example:" in said
         assert len(answer.context["examples"]) == 10
         assert not Segment.objects.exists()
 
@@ -134,7 +134,7 @@ class TestWhoItWouldBe:
         staff.user_permissions.set(Permission.objects.filter(codename__in=names))
         client.force_login(staff)
         answer = client.post(ADD + "?type=rule", typed(unit, ("points", {"least": "100", "most": ""}), _preview="1"))
-        assert "Today 11 members would be in it." in text_of(answer)
+        assert "It would be 11 members." in text_of(answer)
         assert not answer.context["examples"]
 
     def test_is_left_open_where_a_trait_fails(self, root, unit, monkeypatch):

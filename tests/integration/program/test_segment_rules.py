@@ -11,8 +11,9 @@ from loyalty_oscar.program.models import JobRun, Member, Program, Segment, Segme
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.registries import facts, facts_then, traits
 from loyalty_oscar.program.segment_rules import ALLOWS, KEPT_DAYS, look_at_member
-from loyalty_oscar.program.segments import members_of, set_members
+from loyalty_oscar.program.segments import SegmentsMove, members_of, set_members
 from loyalty_oscar.shop.self_service.erasure import erase
+from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.upkeep import jobs
 from tests.storefront import a_user, day
 
@@ -243,6 +244,29 @@ class TestOneMember:
 
 
 class TestASegmentByRule:
+    def test_is_exported_with_its_traits(self, unit, among, people):
+        among.holds["cats"] = people
+        by_rule(unit, "cats")
+        night()
+        told = export_member(member=Member.objects.get(pk=people[0]), at=day(2, 2))["segments"]
+        assert told == [
+            {"segment": "Cats", "traits": ["among cats"], "since": day(2, 1).isoformat(), "until": None},
+        ]  # fmt: skip
+
+    def test_is_left_alone_by_a_merge_until_the_next_look(self, unit, among, people):
+        ida, boris, *_others = people
+        among.holds["cats"] = [ida]
+        cats = by_rule(unit, "cats")
+        night()
+        members = {"member": Member.objects.get(pk=ida), "into": Member.objects.get(pk=boris), "at": day(2, 2)}
+        assert list(SegmentsMove().says(**members)) == []
+        assert SegmentsMove().move(**members) == {"was": [], "came": []}
+        assert members_of(segment=cats) == {ida}
+        Member.objects.filter(pk=ida).update(merged_into=boris)
+        among.holds["cats"] = [ida, boris]
+        night(day(2, 3))
+        assert members_of(segment=cats) == {boris}
+
     def test_is_not_written_by_hand(self, unit, among, people):
         cats = by_rule(unit, "cats")
         with pytest.raises(LoyaltyError, match="decided by its traits"):

@@ -80,7 +80,7 @@ class TestAMemberWhoLeaves:
         set_members(segment=friends, member_ids=people, at=day(1, 5))
         member = Member.objects.get(pk=people[0])
         told = export_member(member=member, at=day(1, 6))["segments"]
-        assert told == [{"segment": "Friends", "since": day(1, 5).isoformat(), "until": None}]
+        assert told == [{"segment": "Friends", "traits": [], "since": day(1, 5).isoformat(), "until": None}]
         erase(member=member, at=day(1, 6))
         assert not SegmentMember.objects.filter(member=member).exists()
         assert Segment.objects.get().counted == 2
