@@ -44,6 +44,16 @@ def own_hooks():
 
 
 @contextmanager
+def own_trait():
+    """Register the trait of the how-to for a while."""
+    module = load(EXAMPLES / "loyalty_trait.py")
+    try:
+        yield module
+    finally:
+        extend.traits.unregister("on-weekends")
+
+
+@contextmanager
 def own_channel():
     """Register the fact of orders and the condition of the how-to for a while."""
     module = load(EXAMPLES / "loyalty_channel.py")

@@ -68,7 +68,6 @@ OTHERS = {
     "campaign-new": "/admin/loyalty_journeys/campaign/add/?type=review",
     "goal-new": "/admin/loyalty_journeys/goal/add/",
     "segment-new": "/admin/loyalty_program/segment/add/?type=list",
-    "segment-new-rule": "/admin/loyalty_program/segment/add/?type=rule",
     "figures": "/admin/loyalty_insights/book/",
     "pays": "/admin/loyalty_insights/book/pays/",
     "members-from-a-file": "/admin/loyalty_program/member/give/",

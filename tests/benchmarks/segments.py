@@ -41,9 +41,9 @@ INSERT INTO order_order (number, user_id, site_id, currency, status, total_incl_
     '2026-07-14'::timestamptz - random() * interval '900 days', false
   FROM loyalty_program_member m, generate_series(1, %(orders)s) n;
 INSERT INTO order_line (order_id, product_id, partner_name, partner_sku, partner_line_reference, partner_line_notes,
-    title, upc, quantity, line_price_incl_tax, line_price_excl_tax, line_price_before_discounts_incl_tax,
-    line_price_before_discounts_excl_tax, unit_price_incl_tax, unit_price_excl_tax, status, num_allocated)
-  SELECT o.id, p.id, '', '', '', '', 'Food', '', 1, 25, 25, 25, 25, 25, 25, '', 0
+    title, upc, quantity, allocation_cancelled, line_price_incl_tax, line_price_excl_tax,
+    line_price_before_discounts_incl_tax, line_price_before_discounts_excl_tax, unit_price_incl_tax, unit_price_excl_tax, status, num_allocated)
+  SELECT o.id, p.id, '', '', '', '', 'Food', '', 1, false, 25, 25, 25, 25, 25, 25, '', 0
   FROM order_order o, generate_series(0, 1) n
   JOIN LATERAL (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalogue_product) every
                 WHERE place = (o.id + n * 7) %% %(products)s) p ON true;
@@ -121,7 +121,7 @@ def run(members: int) -> int:
     fill(members)
     night(board, "the first night, everybody comes in", NOW)
     night(board, "a night on which nobody changes", NOW + timedelta(minutes=1))
-    sql("UPDATE loyalty_ledger_account SET available = 1000 - available WHERE id % 100 = 0")
+    sql("UPDATE loyalty_ledger_account SET available = 1000 - available WHERE id % 97 = 0")
     night(board, "a usual night, one in a hundred changes", NOW + timedelta(minutes=2))
     memory(board, members)
     return board.broken

@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
 from loyalty_oscar.kernel.hooks import Hook
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.signatures import methods_of, misfit
+from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.conf import LoyaltySettings
 from loyalty_oscar.program.contributions import PLACES
 from loyalty_oscar.program.events import consumers, topics
@@ -342,6 +343,22 @@ class TestHooksOfYourOwn:
         with pytest.raises(extend.WrongSignature) as error:
             extend.order_effects.register("mailing-tool")(Short())
         assert str(error.value).partition(": missing")[0].partition(": got")[0] in said
+
+
+class TestATraitOfYourOwn:
+    @pytest.mark.django_db
+    def test_holds_of_who_ordered_on_a_weekend(self):
+        member, at = factories.MemberFactory(), datetime(2026, 6, 10, 12, tzinfo=UTC)
+        told = {"currency": "EUR", "goods_minor": 1, "paid_minor": 1, "pieces": 1, "changed_at": at, "buyer": "x"}
+        for number, day in enumerate((6, 9)):  # A Saturday, and a Tuesday.
+            placed_at = datetime(2026, 6, day, 12, tzinfo=UTC)
+            Receipt.objects.create(order_id=number, program=member.program, member=member, placed_at=placed_at, **told)
+        with docs.own_trait():
+            trait = extend.traits.get("on-weekends")
+            asked = {"program_id": member.program_id, "at": at, "after": 0, "last": member.pk}
+            assert set(trait.holders(params={"days": 7}, **asked)) == {member.pk}
+            assert set(trait.holders(params={"days": 3}, **asked)) == set()
+            assert trait.says(params={"days": 7}, program_id=1) == "an order on a weekend of the last 7 days"
 
 
 class TestTheHouse:
