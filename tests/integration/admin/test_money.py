@@ -126,7 +126,7 @@ class TestAWhy:
 
 class TestACampaign:
     def test_takes_and_shows_amounts(self, root, cashback):
-        root.post(test_campaigns.ADD, test_campaigns.typed(cashback, points="2.50", budget="50"))
+        test_campaigns.adds(root, cashback, points="2.50", budget="50")
         campaign = Campaign.objects.get()
         assert (campaign.points, campaign.budget) == (250, 5000)
         page = last_page(root, Campaign)
@@ -135,7 +135,7 @@ class TestACampaign:
         assert "at most €50.00 in all; €0.00 given so far." in text_of(page)
 
     def test_lists_amounts_and_takes_them_back(self, root, cashback):
-        root.post(test_campaigns.ADD, test_campaigns.typed(cashback, points="2.50", budget="50"))
+        test_campaigns.adds(root, cashback, points="2.50", budget="50")
         given = act(
             program=cashback.program, user_id=a_member(cashback).user_id, occasion="review", at=clock.now(), detail="1"
         )
@@ -148,7 +148,7 @@ class TestACampaign:
         assert Occurrence.objects.get().state == "back"
 
     def test_keeps_to_what_it_gave(self, root, cashback):
-        root.post(test_campaigns.ADD, test_campaigns.typed(cashback, points="2.50", budget="50"))
+        test_campaigns.adds(root, cashback, points="2.50", budget="50")
         Campaign.objects.update(spent=1000)
         said = root.post(test_campaigns.page(Campaign.objects.get()), test_campaigns.typed(cashback, budget="9.99"))
         assert test_campaigns.errors(said) == {"budget": "10.00 have been given already."}

@@ -47,7 +47,7 @@ def typed(units=None, worths=(), initial_units=0, **fields):
         "name": "Paw Club", "code": "paws", "is_default": "on", "currency": "EUR", "time_zone": "Europe/Berlin",
         "enrolment": "automatic", "earning_base": "as-shown", "rounding": "floor", "rounding_stage": "order",
         "hold_days": "14", "debt_policy": "debt", "expiry": "months", "expiry_months": "12", "expiry_day": "31",
-        "expiry_month": "12", "max_extensions": "3",
+        "expiry_month": "12", "max_extensions": "3", "letter_days": "3", "holdout_percent": "0",
     }  # fmt: skip
     unit = {"code": "points", "word_en_one": "paw", "word_en_other": "paws"}
     data |= formset("unit", [unit] if units is None else units, initial_units) | formset("worths", worths)
