@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -60,7 +60,7 @@ class Held:
 
 def would_hold(*, program_id: int, asked: Sequence[Any]) -> Held:
     """Return whom a segment would hold that asks for these traits. Raises what a trait raises."""
-    count, some = 0, []
+    count, some = 0, list[int]()
     for found in holders(program_id=program_id, asked=asked, at=clock.now()):
         count += len(found)
         some += list(islice(found, EXAMPLES - len(some)))
@@ -70,7 +70,8 @@ def would_hold(*, program_id: int, asked: Sequence[Any]) -> Held:
 
 def uses_of(*, segment: Segment) -> Iterator[str | SafeString]:
     """Yield what asks for a segment, with a link where it has a page."""
-    for relation in Segment._meta.get_fields(include_hidden=True):
+    relations: Iterable[Any] = Segment._meta.get_fields(include_hidden=True)
+    for relation in relations:
         if getattr(relation, "on_delete", None) is PROTECT:
             rows = relation.related_model._default_manager.filter(**{relation.remote_field.name: segment})
             yield from (link_of(row) for row in rows.order_by("pk") if page_of(row))

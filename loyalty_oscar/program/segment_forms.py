@@ -134,7 +134,7 @@ class RuleForm(SegmentForm):
         """Take the rows as they were sent, and the one that is to be added."""
         while len(self.codes) < MOST_TRAITS and (code := self.data.get(name_of(place=len(self.codes), param=CODE))):
             self.codes.append(str(code)[:60])
-        added = self.data.get("add")
+        added = str(self.data.get("add"))
         if added in traits and self.program is not None and len(self.codes) < MOST_TRAITS:
             self.codes.append(added)
             self.has_added = True
@@ -160,7 +160,8 @@ class RuleForm(SegmentForm):
 
     def _offer(self, place: int) -> None:
         """Show the row that was added as if the page were opened with it."""
-        data: Any = self.data.copy()
+        sent: Any = self.data
+        data = sent.copy()
         data["add"], data[name_of(place=place, param=CODE)] = "", self.codes[place]
         for name in self.names_at(place):
             if (initial := self.fields[name].initial) is not None and name not in data:

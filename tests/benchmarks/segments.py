@@ -42,7 +42,8 @@ INSERT INTO order_order (number, user_id, site_id, currency, status, total_incl_
   FROM loyalty_program_member m, generate_series(1, %(orders)s) n;
 INSERT INTO order_line (order_id, product_id, partner_name, partner_sku, partner_line_reference, partner_line_notes,
     title, upc, quantity, allocation_cancelled, line_price_incl_tax, line_price_excl_tax,
-    line_price_before_discounts_incl_tax, line_price_before_discounts_excl_tax, unit_price_incl_tax, unit_price_excl_tax, status, num_allocated)
+    line_price_before_discounts_incl_tax, line_price_before_discounts_excl_tax,
+    unit_price_incl_tax, unit_price_excl_tax, status, num_allocated)
   SELECT o.id, p.id, '', '', '', '', 'Food', '', 1, false, 25, 25, 25, 25, 25, 25, '', 0
   FROM order_order o, generate_series(0, 1) n
   JOIN LATERAL (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalogue_product) every
