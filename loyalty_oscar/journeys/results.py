@@ -22,7 +22,7 @@ ENOUGH = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
+class ToldGroup:
     """Members whose days to order are over, and how many of them ordered."""
 
     members: int
@@ -50,8 +50,8 @@ class Result:
     came: int
     told: int
     used: int | None
-    reached: Group
-    held: Group
+    reached: ToldGroup
+    held: ToldGroup
 
 
 def result_of(*, campaign: Campaign, at: datetime) -> Result:
@@ -67,13 +67,13 @@ def result_of(*, campaign: Campaign, at: datetime) -> Result:
     )
 
 
-def _group(rows: QuerySet[Any], at: datetime) -> Group:
+def _group(rows: QuerySet[Any], at: datetime) -> ToldGroup:
     until = ExpressionWrapper(OuterRef("since") + timedelta(days=DAYS), output_field=DateTimeField())
     orders = Receipt.objects.filter(
         member=OuterRef("member"), placed_at__gt=OuterRef("since"), placed_at__lte=until, is_gone=False
     )
     ripe = rows.filter(since__lte=at - timedelta(days=DAYS)).annotate(has_ordered=Exists(orders))
-    return Group(
+    return ToldGroup(
         **ripe.aggregate(
             members=Count("member", distinct=True),
             ordered=Count("member", distinct=True, filter=Q(has_ordered=True)),
