@@ -16,7 +16,7 @@ from loyalty_oscar.journeys.audience import Reach, audience
 from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
-from loyalty_oscar.journeys.results import DAYS, ENOUGH, ToldGroup, Result, result_of
+from loyalty_oscar.journeys.results import DAYS, ENOUGH, Result, ToldGroup, result_of
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
