@@ -22,6 +22,7 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from loyalty_oscar.journeys.models import Case
+from loyalty_oscar.journeys.planning import tell
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.people.contacts import leave_to_write
@@ -47,7 +48,7 @@ from loyalty_oscar.tiers.queries import ladder_of
 from tests import orders
 from tests.integration.commands.calling import manage
 from tests.integration.exclusives.sales import PUBLIC_FROM, a_sale, a_segment
-from tests.integration.journeys.deeds import a_campaign
+from tests.integration.journeys.deeds import a_campaign, says
 from tests.integration.tiers.ladders import a_ladder
 from tests.once import once
 from tests.points import points_club, use
@@ -103,7 +104,7 @@ def everything(*, between=lambda: None, club=None):
         unit=unit, ladder=ladder, zoe=zoe, boris=boris, clerk=clerk, code=code, letters=letters, client=Client()
     )
     seen.client.force_login(zoe)
-    chapters = (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _has_rewards, _complains)
+    chapters = (_comes, _confirms, _buys, _acts, _is_written_about, _looks_forward, _has_rewards, _is_asked, _complains)
     for chapter in (*chapters, _is_refused):
         between()
         chapter(seen)
@@ -242,6 +243,17 @@ def _has_rewards(seen):
         fulfil(claim=done, actor=actor, at=at)
         give_back(claim=back, note=said, actor=actor, at=at)
         list(jobs.run(at=at, nightly=True))
+
+
+def _is_asked(seen):
+    """A letter of a campaign asks her whether all is well."""
+    campaign = says(a_campaign(seen.unit, occasion="joined", points=0, params={"question": "problem"}))
+    member, at = Member.objects.get(user=seen.zoe), day(6, 27)
+    with clock.at(at):
+        tell(program_id=campaign.program_id, member_id=member.pk, occasion="joined", happened_at=at, at=at)
+        list(jobs.run(at=at))
+    seen.letter = next(letter for letter in mail.outbox if letter.subject == f"Hello {FIRST}")
+    seen.letter_links = set(re.findall(r"/loyalty/(?:stop|answer)/[^/\s]+/", seen.letter.body))
 
 
 def _complains(seen):

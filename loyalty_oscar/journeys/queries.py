@@ -51,11 +51,11 @@ def campaigns_about(*, program_id: int, occasion: str) -> list[Campaign]:
 
 def campaigns_of(*, program_id: int) -> list[Campaign]:
     """
-    Return the campaigns of a program that promise everybody something and are switched on, in order of their codes
-    (remembered). Of those for a level or a list nobody else is told.
+    Return the campaigns of a program that promise something and are switched on, in order of their codes (remembered).
+    Of one for a level or a group nobody else is to be told: `meant_then` says who.
     """
     on = (campaign for campaign in all_campaigns(program_id=program_id) if campaign.is_on and campaign.is_public)
-    return [one for one in on if not one.rank and one.segment_id is None and promise_of(row=one)]
+    return [one for one in on if promise_of(row=one)]
 
 
 def _has(rows: str, program_id: int) -> bool:

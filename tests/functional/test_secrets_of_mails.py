@@ -12,6 +12,7 @@ from django.urls import resolve, reverse
 from oscar.core.loading import get_class, get_model
 
 import loyalty_oscar
+from loyalty_oscar.journeys.questions import questions
 from loyalty_oscar.shop.notices.letters import page_of
 from loyalty_oscar.testing import clock
 from tests.everything import cells, everything
@@ -55,7 +56,7 @@ def life():
     with patch.object(type(kinds.objects), "get_and_render", noted):
         seen = everything.__wrapped__()  # Lived anew: what happens meanwhile is looked at.
     seen.written = written
-    seen.public = {seen.sale.code, *get_model("order", "Order").objects.values_list("number", flat=True)}
+    seen.public = {*questions.get("problem").choices, seen.sale.code, *get_model("order", "Order").objects.values_list("number", flat=True)}
     return seen
 
 
@@ -76,7 +77,8 @@ class TestTheSecretsOfAllMails:
         ours = {path.name.removeprefix("commtype_").removesuffix("_subject.txt") for path in MAILS.glob("*_subject*")}
         assert {code.lower() for code in life.written} >= ours, "a mail that nobody here gets is not looked at"
         found = {secret for letter in life.letters for secret in secrets_in(letter, public=life.public)}
-        tokens = {resolve(link).kwargs["token"] for link in (life.link, life.letters_link)}
+        assert len(life.letter_links) > 1, "one link stops letters, and one answers"
+        tokens = {resolve(link).kwargs["token"] for link in (life.link, life.letters_link, *life.letter_links)}
         assert found == tokens
         kept = [*cells(apps.get_models()), *(("session", str(s.get_decoded())) for s in Session.objects.all())]
         with clock.at(day(7, 2)):

@@ -41,7 +41,7 @@ def letter_of(*, message: Message) -> Letter:
         "answers": message.answers,
         "products": message.products,
     }
-    return Letter(code=CODE, context=context, headers=stop_headers(member=member, site=site))
+    return Letter(code=CODE, context=context, headers=stop_headers(member=member, site=site), is_kept=False)
 
 
 def _html(message: Message) -> SafeString:

@@ -112,7 +112,10 @@ def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
     context = {"user": user, "request": SiteRequest(site=site), **letter.context}
     said = dispatcher.get_messages(letter.code, context)
     try:
-        dispatcher.dispatch_user_messages(user, said)
+        if letter.is_kept:
+            dispatcher.dispatch_user_messages(user, said)
+        else:
+            dispatcher.dispatch_direct_messages(user.email, said)
     except Exception:
         # Oscar keeps a copy after the mail has left: sent is sent, and once more would be twice.
         if not stamping.taken:

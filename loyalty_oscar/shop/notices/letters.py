@@ -57,13 +57,15 @@ class LetterRow(NamedTuple):
 class Letter:
     """
     One mail: an Oscar communication event and its context, with `headers` more than every mail has; in Oscar's inbox it
-    is old from the moment `until` on.
+    is old from the moment `until` on. One whose links lead on without login is not `is_kept`: Oscar keeps the others in
+    the account, for their reader and for staff.
     """
 
     code: str
     context: Mapping[str, Any] = field(default_factory=dict)
     until: datetime | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_kept: bool = True
 
 
 #: topic of an event -> function(event, at) that writes the letter; called in the member's language.

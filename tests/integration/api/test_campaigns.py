@@ -65,7 +65,7 @@ class TestCampaigns:
         assert told(boris) == {}
 
     def test_are_told_to_who_is_in_their_segment(self, unit, boris, ada):
-        segment = SegmentFactory(members=[Member.objects.get(user=boris)])
+        segment = SegmentFactory(members=[Member.objects.get(user=boris)], members__at=day(1, 1))
         CampaignFactory(code="own", review=True, segment=segment)
         assert ("own" in told(boris), "own" in told(ada)) == (True, False)
 

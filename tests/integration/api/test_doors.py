@@ -203,7 +203,7 @@ class TestAnAddress:
     def test_exists_only_where_its_feature_is_installed(self):
         leave = "s.INSTALLED_APPS = [a for a in s.INSTALLED_APPS if a != 'loyalty_oscar.redemption']; django.setup()"
         names = shop(f"{leave}; from loyalty_oscar.api.urls import urlpatterns as u; print(*(p.name for p in u))")
-        assert sorted(names) == ["api-entries", "api-me", "api-schema"]
+        assert sorted(names) == ["api-campaigns", "api-consents", "api-entries", "api-me", "api-schema"]
 
     def test_is_of_no_cost_where_the_api_is_not_listed(self):
         gone = "('loyalty_oscar.api', 'rest_framework', 'rest_framework.authtoken', 'drf_spectacular', 'oscarapi')"
