@@ -27,7 +27,7 @@ from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.people.contacts import leave_to_write
 from loyalty_oscar.people.models import Consent
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.operations import buy as buy_reward
@@ -140,8 +140,9 @@ def _confirms(seen):
         seen.client.post(reverse("loyalty:confirm-address"))
         seen.link = re.search(r"/loyalty/address/\S+/", mail.outbox[-1].body)[0]
         seen.client.post(seen.link)
+        program = Program.objects.get(pk=seen.unit.program_id)  # As it is called by now.
         for purpose in Consent.Purpose.values:
-            data = {"purpose": purpose, "answer": "yes", "words": words_of(purpose=purpose, program=seen.unit.program)}
+            data = {"purpose": purpose, "answer": "yes", "words": words_of(purpose=purpose, program=program)}
             seen.client.post(reverse("loyalty:choose-consent"), data)
         seen.letters_link = re.search(r"/loyalty/consent/[^/\s]+/", mail.outbox[-1].body)[0]
         seen.client.post(seen.letters_link)
@@ -252,7 +253,7 @@ def _is_asked(seen):
     with clock.at(at):
         tell(program_id=campaign.program_id, member_id=member.pk, occasion="joined", happened_at=at, at=at)
         list(jobs.run(at=at))
-    seen.letter = next(letter for letter in mail.outbox if letter.subject == f"Hello {FIRST}")
+    seen.letter = next(letter for letter in mail.outbox if "List-Unsubscribe" in letter.extra_headers)
     seen.letter_links = set(re.findall(r"/loyalty/(?:stop|answer)/[^/\s]+/", seen.letter.body))
 
 
