@@ -207,7 +207,8 @@ class RuleForm(SegmentForm):
         """Take a row as it was typed; what is wrong with it stands at its field."""
         trait: Any = traits.get(code)
         names = {param: name_of(place=place, param=param) for param in self._params(code)}
-        if any(name in self.errors for name in names.values()):
+        # Without a program nobody knows what the trait asks for.
+        if self.program is None or any(name in self.errors for name in names.values()):
             return
         params = {param: data.get(name) for param, name in names.items()}
         wrong = trait.wrong(params=params) if hasattr(trait, "wrong") else {}

@@ -199,7 +199,7 @@ def fill(form):
 def with_a_trait(form):
     """The row that a group by rule has once a trait was added to its page."""
     form.data |= {"t0_Code": ["points"], "t0_least": ["5"], "t0_most": [""]}
-    form.names += ["t0_least", "t0_most", "t0_Gone"]
+    form.names += ["t0_Code", "t0_least", "t0_most", "t0_Gone"]
 
 
 def door_at(name, client, address, having):
@@ -438,7 +438,7 @@ def walk(doors, inputs):
 
 
 def is_hidden(name):
-    return name.endswith(("_FORMS", "-id")) or name.startswith("initial-")
+    return name.endswith(("_FORMS", "-id", "_Code")) or name.startswith("initial-")
 
 
 class TestEveryField:

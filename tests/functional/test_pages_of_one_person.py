@@ -39,7 +39,8 @@ class TestAPageOfOurs:
         client.force_login(user)
         known = {
             "code": "trail", "word": "woof", "token": "x:y:z", "user_id": user.pk, "unit_id": shop.pk,
-            "product_id": 1, "entry_id": 1, "pk": 1, "number": "1", "kind": "shipping", "event_id": 1, "id": "1", "case_id": 1,
+            "product_id": 1, "entry_id": 1, "pk": 1, "number": "1", "kind": "shipping", "event_id": 1, "id": "1",
+            "case_id": 1,
         }  # fmt: skip
         kept, seen = [], 0
         with clock.at(TODAY):

@@ -56,7 +56,8 @@ def life():
     with patch.object(type(kinds.objects), "get_and_render", noted):
         seen = everything.__wrapped__()  # Lived anew: what happens meanwhile is looked at.
     seen.written = written
-    seen.public = {*questions.get("problem").choices, seen.sale.code, *get_model("order", "Order").objects.values_list("number", flat=True)}
+    numbers = get_model("order", "Order").objects.values_list("number", flat=True)
+    seen.public = {*questions.get("problem").choices, seen.sale.code, *numbers}
     return seen
 
 

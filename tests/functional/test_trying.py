@@ -112,7 +112,7 @@ class TestATrial:
         assert [row["Given"] for row in ways] == ["1200"] * 3
         assert [row["Taken back"] for row in ways] == ["150"] * 3
         assert [row["Used"] for row in ways] == ["1050", "735", "0"]
-        assert [row["Cost: share of turnover"] for row in ways] == ["2.00", "1.40", "0.00"]
+        assert [row["Cost: share of turnover (%)"] for row in ways] == ["2.00", "1.40", "0.00"]
         assert [row["Owed at the end"] for row in ways] == ["0", "315", "1050"]
         assert not any(model.objects.exists() for model in (Entry, Account, Member, OrderSync))
 

@@ -123,7 +123,7 @@ class TestEveryPage:
         assert wrong_of(said) == {}
         assert twice(said) == {}
         assert re.search(r"Why €[\d.]+\?", said["product"])
-        assert "€110.50" in said["loyalty:overview"]
+        assert "€110.55" in said["loyalty:overview"]
         assert "1 % back" in said["admin:loyalty_earning_rule_changelist"]
 
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='program',
             name='letter_days',
-            field=models.PositiveSmallIntegerField(default=3, help_text='To one member. Mails about points, levels and rewards of their own are none of these.', validators=[django.core.validators.MaxValueValidator(90)], verbose_name='least days between two letters'),
+            field=models.PositiveSmallIntegerField(default=3, help_text='To one member. Mails about what they have and about their level are none of these.', validators=[django.core.validators.MaxValueValidator(90)], verbose_name='least days between two letters'),
         ),
         migrations.AddField(
             model_name='program',

@@ -221,7 +221,7 @@ class Program(models.Model):
         default=3,
         validators=[MaxValueValidator(90)],
         help_text=pgettext_lazy(
-            "loyalty", "To one member. Mails about points, levels and rewards of their own are none of these."
+            "loyalty", "To one member. Mails about what they have and about their level are none of these."
         ),
     )
     existing_customers = models.JSONField(
