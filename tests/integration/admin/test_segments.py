@@ -109,6 +109,10 @@ class TestANewOne:
         assert errors(answer) == {field: [text]}
         assert not Segment.objects.exists()
 
+    def test_needs_a_program_that_is_there(self, root, unit):
+        answer = root.post(ADD + "?type=rule", typed(unit, ("points", {"least": "5", "most": ""}), program="999999"))
+        assert list(errors(answer)) == ["program"]
+
     def test_makes_its_code_from_the_name_and_refuses_one_that_is_there(self, root, unit):
         rich(unit)
         row = ("points", {"least": "5", "most": ""})
