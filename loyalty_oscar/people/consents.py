@@ -17,6 +17,7 @@ from loyalty_oscar.program.models import Member, Segment
 from loyalty_oscar.program.registries import facts, known_rows
 from loyalty_oscar.program.rows import write_rows
 
+from .contacts import note_language
 from .models import Consent, Receipt
 
 #: The fact of floor 2 that says in which country members live (ISO 3166, two letters).
@@ -78,6 +79,7 @@ def confirm(*, consent_id: int, at: datetime) -> bool:
             _replace(rows, row)
             row.confirmed_at, row.is_current = at, True
             row.save(using=write_db(), update_fields=["confirmed_at", "is_current"])
+            note_language(member_id=row.member_id, language=row.language)
         return bool(row.is_current)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 
@@ -47,6 +48,18 @@ def has_bounced(*, member_id: int, mark: str) -> bool:
     return Contact.objects.using(write_db()).filter(member_id=member_id, bounced=mark).exists()
 
 
+def note_language(*, member_id: int, language: str) -> None:
+    """Note in which language (a code of `LANGUAGES`) a member reads."""
+    write_rows(rows=[Contact(member_id=member_id)], skip=True)
+    Contact.objects.using(write_db()).filter(member_id=member_id).update(language=language)
+
+
+def language_of_member(*, user_id: Any) -> str | None:
+    """Return in which language a person reads, as the latest of their memberships knows it; None where none does."""
+    rows = Contact.objects.using(write_db()).filter(member__user_id=user_id).exclude(language="")
+    return rows.order_by("-member").values_list("language", flat=True).first()
+
+
 def forget_contact(*, member: Member) -> None:
-    """Forget when a member was written to."""
+    """Forget when a member was written to, and in which language."""
     Contact.objects.using(write_db()).filter(member=member).delete()

@@ -24,11 +24,12 @@ from oscar.core.loading import get_class
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.mailbox import plain_email
 from loyalty_oscar.people.consents import allowed, ask, confirm, consents_of
+from loyalty_oscar.people.contacts import language_of_member
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 
-from ..notices.letters import SiteRequest, absolute, frame
+from ..notices.letters import SiteRequest, absolute, frame, languages
 from ..storefront.throttle import DAY, forgive, is_one_too_many
 
 logger = logging.getLogger("loyalty_oscar")
@@ -180,3 +181,9 @@ def _mail_link(row: Consent, user: Any, program: Program, site: Site) -> None:
             forgive(name=name, seconds=DAY)
         text = pgettext("loyalty", "The mail could not be sent just now. Please try again in a few minutes.")
         raise NotAsked(code="mail_not_sent", text=text) from error
+
+
+@languages.register("consent", order=90)
+def language_of_consent(*, user: Any) -> str | None:
+    """Return in which language somebody allowed letters or personal content; what a store knows comes before it."""
+    return language_of_member(user_id=user.pk)

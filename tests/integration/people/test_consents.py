@@ -10,6 +10,7 @@ from loyalty_oscar.people.contacts import leave_to_write
 from loyalty_oscar.people.models import Consent, Contact, Receipt
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.registries import facts, traits
+from loyalty_oscar.shop.notices.letters import language_of
 from loyalty_oscar.testing.factories import MemberFactory, ProgramFactory
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +114,15 @@ class TestAConfirmation:
         assert confirm(consent_id=row.pk, at=later(1))
         row.refresh_from_db()
         assert row.confirmed_at == AT
+
+    def test_says_in_which_language_somebody_reads(self, member):
+        for language in ("de", "en"):
+            row = ask(member=member, purpose=LETTERS, words=WORDS, language=language, at=AT)
+            with language_of(user=member.user) as before:
+                assert confirm(consent_id=row.pk, at=AT)
+            with language_of(user=member.user) as after:
+                assert (before, after) == (("en", "de") if language == "de" else ("de", "en"))
+            refuse(member)
 
     def test_does_nothing_after_a_refusal(self, member):
         row = asked(member)
