@@ -65,7 +65,9 @@ ROUNDS = 6
 #: Words of the code and of databases, which no shop keeper has read.
 OF_THE_CODE = re.compile(
     r"\b[a-z]+_[a-z_]+\b|\b[a-z]+[A-Z][a-z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|constraint|Constraint|\bnull\b|\bNone\b|JSON"
-    r"|__|Traceback|Error\(|\bpk\b|minor|-TOTAL|object at|lazy|%\(|\{\w*\}|(?<!it has )\d{9,}"
+    r"|__|Traceback|Error\(|\bpk\b|minor|-TOTAL|object at|lazy|%\(|(?<!it has )\d{9,}"
+    # The placeholders of a letter are listed with their braces.
+    r"|\{(?!(?:first_name|shop|program|gift|product|link)\})\w*\}"
 )
 #: What a new row needs, by the last word of the field's name, where its page does not fill it in already.
 FILLED = {
@@ -262,6 +264,8 @@ def other_doors(client, boris, unit):
     form = opened(client, address, "token")
     form.data |= {"reward": [str(claim.reward_id)], "reason": ["Because"]}
     yield Door("give a reward", client, address, form.data, form.names)
+    ready = {"program": [str(unit.program_id)]}
+    yield Door("ready campaigns", client, reverse("admin:loyalty_journeys_ready"), ready, [*ready])
     case, _is_new = open_case(member=member, kind="problem", source="answer:1", order_id=None, at=TODAY)
     form = opened(client, reverse("loyalty:dashboard-case", args=[case.pk]), "reason")
     form.data |= {"points": ["5"], "reason": ["Because"], "give": ["1"]}

@@ -139,7 +139,7 @@ class TestSettingPointsAside:
 
     def test_sees_points_that_ran_out_though_no_job_has_told_the_account(self, unit, boris, basket):
         with pytest.raises(Refused) as refused:
-            use(boris, basket, 100, unit=unit, at=day(1, 1, 2028))
+            use(boris, basket, 100, unit=unit, at=day(1, 1, 2098))
         assert refused.value.code == "not_enough_points"
         assert of(boris) == (0, 0, 0, 0)
 
