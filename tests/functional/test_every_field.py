@@ -64,7 +64,7 @@ LOOKS = 2
 ROUNDS = 6
 #: Words of the code and of databases, which no shop keeper has read.
 OF_THE_CODE = re.compile(
-    r"\b[a-z]+_[a-z_]+\b|\b[a-z]+[A-Z][a-z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|constraint|Constraint|\bnull\b|\bNone\b|JSON"
+    r"\b(?!first_name\b)[a-z]+_[a-z_]+\b|\b[a-z]+[A-Z][a-z]\w*\b|\b[A-Z][a-z]+[A-Z]\w*\b|constraint|Constraint|\bnull\b|\bNone\b|JSON"
     r"|__|Traceback|Error\(|\bpk\b|minor|-TOTAL|object at|lazy|%\(|(?<!it has )\d{9,}"
     # The placeholders of a letter are listed with their braces.
     r"|\{(?!(?:first_name|shop|program|gift|product|link)\})\w*\}"
