@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 #: Folders and files under `tests/` that run on PostgreSQL alone.
 POSTGRES_ALONE = {
     # The admin, the dashboard and the API.
+    "functional/test_does_it_pay.py",
     "functional/test_every_address.py",
     "functional/test_every_field.py",
     "functional/test_figures.py",
