@@ -13,6 +13,7 @@ from loyalty_oscar.journeys.ready import add_ready
 from loyalty_oscar.people.consents import ask, confirm
 from loyalty_oscar.program.models import ProductSet, Program, Segment
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.segments import set_members
 from loyalty_oscar.shop.models import ProductSetRange
 
 from . import people
@@ -45,6 +46,8 @@ MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
         "Hello {first_name},\n\n{product} is half a year old. Wash its cover, and turn the foam.\n{link}\n\n{shop}",
     ),
 }
+#: Whom "Just so" may come to: chance is to change no number that the pages of the docs show.
+SURPRISED = ("slipping@example.com", "late@example.com", "away@example.com")
 #: Groups of members by what they bought within a year: code -> name, and the range with its goods.
 HOMES = {"dogs": ("Dog people", "dog"), "cats": ("Cat people", "cat")}
 
@@ -89,7 +92,16 @@ def _homes(program: Program) -> None:
 
 
 def _allow(player: Any, at: datetime) -> None:
-    """Let the demo people who are members allow letters, as they do on their page and by the link that is mailed."""
+    """
+    Let the demo people who are members allow letters, as they do on their page and by the link that is mailed; and name
+    those who may be surprised.
+    """
+    program = Program.objects.get(code="paw-club")
+    friends = Segment.objects.create(program=program, code="friends", name="Friends of the house")
+    known = (account_of(user=player.users.get(email)) for email in SURPRISED)
+    set_members(segment=friends, member_ids=[account.member_id for account in known if account], at=at)
+    Campaign.objects.filter(program=program, occasion="surprise").update(segment=friends)
+    forget_cache()
     for person in people.demo():
         account = account_of(user=player.users.get(person.email))
         if account is not None:

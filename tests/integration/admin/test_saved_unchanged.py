@@ -231,7 +231,7 @@ def _campaigns(unit, segment):
         a_campaign(unit, kind, points=0, is_public=kind == "order-placed", params={})
     for campaign in Campaign.objects.exclude(occasion="word"):
         for language in ("en", "de"):
-            says(campaign, "Ends SOON", "Hello {first_name}\r\n\r\n{link}", language=language)
+            says(campaign, "Ends SOON", "Hello {first_name}\n\n{link}", language=language)
 
 
 def _rewards(unit, segment):
