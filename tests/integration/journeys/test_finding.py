@@ -16,6 +16,7 @@ from loyalty_oscar.program.models import Member, ProductSet
 from loyalty_oscar.program.operations import change_state, join, join_many
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing.factories import GoalFactory, SegmentFactory
 from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
@@ -43,6 +44,16 @@ def stats(member, *, late_at):
     """How a member buys, who is late from a moment on."""
     told = {"orders": 4, "spend_minor": 8000, "biggest_minor": 2000, "counted_at": TODAY}
     BuyerStats.objects.update_or_create(member=member, defaults={**told, "late_at": late_at})
+
+
+class TestACampaignThatFails:
+    def test_keeps_no_other_from_its_night_and_is_told(self, unit):
+        a_campaign(unit, "day", params={}), a_campaign(unit, "anniversary"), a_member(unit, at=day(5, 6, 2025))
+
+        ran = [*jobs.run(only="campaigns", at=day(5, 6))][-1]
+
+        assert (ran.done, whys()) == (1, [("done", "")])
+        assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
 
 
 class TestAnAnniversary:
