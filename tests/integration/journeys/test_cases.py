@@ -21,6 +21,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.references import about
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.dashboard import goodwill
+from loyalty_oscar.shop.journeys import case_sources
 from loyalty_oscar.shop.journeys.case_sources import look_at_review
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.upkeep import jobs
@@ -552,3 +553,15 @@ class TestALateParcel:
             list(jobs.run(only="cases", at=TODAY))
         assert Account.objects.exists()
         assert not Case.objects.exists()
+
+    def test_that_cannot_be_looked_at_keeps_no_other_waiting_and_is_told(self, member, monkeypatch):
+        first, second = [buy(member.user, (a_product(), 1), on=TODAY - timedelta(days=22)) for _order in range(2)]
+
+        def opened(*, order_id, **told):
+            return 1 / 0 if order_id == first.pk else open_case(order_id=order_id, **told)
+
+        monkeypatch.setattr(case_sources, "open_case", opened)
+        ran = [*jobs.run(only="cases", at=TODAY)][-1]
+
+        assert (ran.done, [*Case.objects.values_list("order_id", flat=True)]) == (1, [second.pk])
+        assert ran.error.endswith("orders and reviews that could not be looked at: 1; the log says why")
