@@ -12,7 +12,7 @@ from loyalty_oscar.journeys.planning import find
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
-from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.models import Member, ProductSet, Program
 from loyalty_oscar.program.operations import change_state, join, join_many
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import ProductSetRange
@@ -317,3 +317,15 @@ class TestAProgramThatMovesToAnotherZone:
             unit.program.save()
             assert a_night(day(6, 7)) == 0
         assert Occurrence.objects.count() == 1
+
+
+def test_a_surprise_is_drawn_of_those_whom_it_is_for(unit):
+    Program.objects.update(holdout_percent=0)
+    buyers = [member for member in people(unit, 12) if member.user.email in ("m3@example.com", "m8@example.com")]
+    for buyer in buyers:
+        arrive(buy(buyer.user, (a_product(), 1), on=day(5, 2)), on=day(5, 5))
+    a_campaign(unit, "surprise", params={"members": 2}, least_orders=1, is_public=False)
+
+    assert a_night(day(6, 1)) == 2
+    assert {row.member_id for row in Occurrence.objects.all()} == {buyer.pk for buyer in buyers}
+    assert whys() == [("done", "")] * 2
