@@ -24,7 +24,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import begun_units, joined_members, member_of, unit_for_site
+from loyalty_oscar.program.queries import begun_units, joined_members, unit_for_site
 
 from ..models import OrderSync
 from ..orders.facts import gather_orders
@@ -51,7 +51,7 @@ def look_at_review(*, review: Any, at: datetime) -> bool:
     bought = lines.filter(order__user_id=review.user_id, product_id__in=family_of(product_id=review.product_id))
     line = bought.order_by("-pk").first()
     unit = unit_for_site(site_id=line.order.site_id) if line else None
-    member = member_of(program_id=unit.program_id, user_id=review.user_id) if unit else None
+    member = _member(unit.program_id, review.user_id) if unit else None
     if line is None or member is None:
         return False
     about = {"kind": UNHAPPY, "source": f"review:{review.pk}", "order_id": line.order_id}
@@ -112,12 +112,17 @@ def _look_at_order(order: OrderFacts, at: datetime) -> bool:
     waits = order.counts and not order.dead and order.final_at is None
     if unit is None or not waits or order.user_id is None:
         return False
-    joined = joined_members(program_id=unit.program_id, user_ids=[order.user_id])
-    if order.user_id not in joined:
+    member = _member(unit.program_id, order.user_id)
+    if member is None:
         return False
-    member = Member.objects.using(write_db()).get(pk=joined[order.user_id][0])
     about = {"kind": PARCEL, "source": f"parcel:{order.order_id}", "order_id": order.order_id}
     return open_case(member=member, **about, at=at)[1]
+
+
+def _member(program_id: int, user_id: Any) -> Member | None:
+    """Return the member as whom somebody goes on, who may have been merged into another."""
+    joined = joined_members(program_id=program_id, user_ids=[user_id])
+    return Member.objects.using(write_db()).get(pk=joined[user_id][0]) if user_id in joined else None
 
 
 def _tried(about: str, look: Callable[[], bool]) -> bool | None:

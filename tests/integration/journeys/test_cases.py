@@ -489,6 +489,14 @@ class TestAnUnhappyReview:
         assert not look_at_review(review=self.write(None, bites, 1, name="x", email="x@example.com"), at=TODAY)
         assert not look_at_review(review=self.write(member.user, a_product("Bone"), 1), at=TODAY)
 
+    def test_of_somebody_who_was_merged_is_a_case_of_the_other(self, unit, member, bites):
+        stays = a_member(unit, "ada@example.com")
+        buy(member.user, (bites, 1), on=day(4, 1))
+        Member.objects.filter(pk=member.pk).update(merged_into=stays)
+
+        assert look_at_review(review=self.write(member.user, bites, 1), at=TODAY)
+        assert Case.objects.get().member == stays
+
     def test_that_sent_no_signal_is_found_at_night_once(self, member, bites):
         buy(member.user, (bites, 1), on=day(4, 1))
         self.write(member.user, bites, 1)
