@@ -11,11 +11,11 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.registries import facts, promise_of
+from loyalty_oscar.program.registries import promise_of
 
 from .models import Campaign, Occurrence
 from .occasions import is_held_out, occasions
-from .queries import CONFIRMED, FINAL_ORDERS, meant_then
+from .queries import meant_now
 
 #: So many are looked at; of more it is said that they are more.
 MOST = 10_000
@@ -69,13 +69,7 @@ def _not_planned(campaign: Campaign, pairs: Iterable[tuple[int, str]]) -> Iterat
 
 def _meant(campaign: Campaign, member_ids: list[int], at: datetime) -> list[int]:
     """Return those of these members for whom a campaign is, and who are not held out."""
-    meant = {pk for pk, _at in meant_then(row=campaign, asked={(pk, at) for pk in member_ids})}
-    ids = [pk for pk in member_ids if pk in meant]
-    if campaign.orders_wanted and ids:
-        orders = facts.get(FINAL_ORDERS)(members=ids, at=at) if FINAL_ORDERS in facts else {}
-        ids = [pk for pk in ids if orders.get(pk, 0) >= campaign.orders_wanted]
-    if campaign.confirmed_only and ids:
-        confirmed = facts.get(CONFIRMED)(members=ids, at=at) if CONFIRMED in facts else {}
-        ids = [pk for pk in ids if confirmed.get(pk)]
+    meant = meant_now(campaign=campaign, member_ids=member_ids, at=at)
     percent = 0 if campaign.is_public else campaign.program.holdout_percent
-    return [pk for pk in ids if not is_held_out(salt=campaign.program.salt, member_id=pk, percent=percent)]
+    salt = campaign.program.salt
+    return [pk for pk in member_ids if pk in meant and not is_held_out(salt=salt, member_id=pk, percent=percent)]

@@ -93,8 +93,9 @@ def _about_orders(program_id: int) -> list[Campaign]:
 
 
 def _known(orders: Sequence[OrderFacts]) -> list[Occurrence]:
+    """Return what is known of these orders, by campaign: the budgets of several are counted back in order of key."""
     rows = Occurrence.objects.using(write_db()).filter(order_id__in=[order.order_id for order in orders])
-    return list(rows.select_related("campaign__reward", "campaign__program").order_by("pk"))
+    return list(rows.select_related("campaign__reward", "campaign__program").order_by("campaign_id", "pk"))
 
 
 def _judged(orders: Sequence[OrderFacts], known: Sequence[Occurrence]) -> Iterator[tuple[Occurrence, bool]]:

@@ -35,6 +35,7 @@ from .occasions import (
     source_of,
     years_before,
 )
+from .queries import meant_now
 
 Found = Iterator[tuple[int, str, datetime]]
 #: Members who are surprised are so once in so many months.
@@ -126,15 +127,15 @@ def on_a_day(*, program: Program, campaign: Campaign, since: datetime, until: da
 
 def surprises(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:
     """
-    Yield so many members a month, by chance, nobody twice in twelve months; who is left out for life is drawn as well,
-    beside them, so that the two can be compared.
+    Yield so many members a month, by chance, nobody twice in twelve months, and only of those whom the campaign is for;
+    who is left out for life is drawn as well, beside them, so that the two can be compared.
     """
     for first in days_between(since=since, until=until, zone=program.time_zone):
         if first.day == 1:
-            yield from _drawn(program, campaign, first)
+            yield from _drawn(program, campaign, first, until)
 
 
-def _drawn(program: Program, campaign: Campaign, first: date) -> Found:
+def _drawn(program: Program, campaign: Campaign, first: date, at: datetime) -> Found:
     source = _surprise(first)
     rows, held = Occurrence.objects.using(write_db()).filter(campaign=campaign), Occurrence.State.HELD
     left = int(campaign.params["members"]) - rows.filter(source=source).exclude(state=held).count()
@@ -143,7 +144,7 @@ def _drawn(program: Program, campaign: Campaign, first: date) -> Found:
     recent = [_surprise(periods.add_months(day=first, months=-back)) for back in range(SURPRISE_MONTHS)]
     others = _meant_for(program, campaign).exclude(pk__in=rows.filter(source__in=recent).values("member"))
     start = periods.start_of_day(day=first, zone=program.time_zone)
-    for member_id in _told_alone(campaign, _shuffled(others, f"{program.salt}:{campaign.pk}:{source}"), start):
+    for member_id in _reached_alone(campaign, _shuffled(others, f"{program.salt}:{campaign.pk}:{source}"), at):
         yield member_id, source, start
         is_out = is_held_out(salt=program.salt, member_id=member_id, percent=program.holdout_percent)
         left -= campaign.is_public or not is_out
@@ -161,13 +162,14 @@ def _shuffled(members: QuerySet[Member], salt: str) -> list[int]:
     return sorted(ids, key=lambda pk: (chance(salt=salt, about=str(pk)), pk))
 
 
-def _told_alone(campaign: Campaign, member_ids: Sequence[int], at: datetime) -> Iterator[int]:
-    """Yield those of these members who may be told, where a campaign says something; else all."""
+def _reached_alone(campaign: Campaign, member_ids: Sequence[int], at: datetime) -> Iterator[int]:
+    """Yield those of these members whom a campaign is for by now, and who may be told where it says something."""
     says = campaign.texts.using(write_db()).exists()
     for start in range(0, len(member_ids), ASKED):
         part = member_ids[start : start + ASKED]
         may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=part, at=at) if says else set(part)
-        yield from (pk for pk in part if pk in may)
+        meant = meant_now(campaign=campaign, member_ids=may, at=at)
+        yield from (pk for pk in part if pk in meant)
 
 
 def _meant_for(program: Program, campaign: Campaign) -> QuerySet[Member]:

@@ -6,6 +6,7 @@ What is planned waits for the moment when it is due; `carrying` does it then. Pl
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,6 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State as ProgramState
@@ -24,6 +26,7 @@ from .models import Campaign, Occurrence
 from .occasions import LATE_DAYS, WARRANTY, due_after, in_time, look_back, moment_of, occasions, source_of
 from .queries import campaigns_about
 
+logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
 State = Occurrence.State
 #: What was not done for one of these reasons is tried again as long as its occasion is found.
@@ -114,14 +117,21 @@ def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
 def find(*, at: datetime, after: int = 0) -> Iterator[tuple[int, int]]:
     """
     Plan what is found for the campaigns in force whose keys come after one, in order; yields the key of each campaign
-    with how many it planned.
+    with how many it planned. One that fails keeps no other from its night; raises `LoyaltyError` in the end.
     """
     found = [code for code, occasion in occasions.items() if occasion.due]
     rows = Campaign.objects.using(write_db()).filter(occasion__in=found, is_on=True, pk__gt=after)
     rows = rows.filter(program__state__in=(ProgramState.LIVE, ProgramState.CLOSING))
+    left = 0
     for campaign in rows.select_related("program", "reward", "segment").order_by("pk"):
-        for planned in _found(campaign, at):
-            yield campaign.pk, planned
+        try:
+            for planned in _found(campaign, at):
+                yield campaign.pk, planned
+        except Exception:
+            logger.exception("nobody could be found for campaign %s; the next night tries again", campaign.pk)
+            left += 1
+    if left:
+        raise LoyaltyError(f"campaigns for which nobody could be found: {left}; the log says why")
 
 
 def _found(campaign: Campaign, at: datetime) -> Iterator[int]:

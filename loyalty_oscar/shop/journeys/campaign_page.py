@@ -130,7 +130,7 @@ def letter(*, subject: Campaign, request: Any) -> Piece | None:
     """Return what a member would read, whom somebody looked for; for those who may look at members."""
     if not request.user.has_perm("loyalty_program.view_member") or not subject.texts.exists():
         return None
-    typed = request.GET.get("as", "").strip()[:LONGEST_NAME]
+    typed = request.GET.get("as", "").replace("\x00", "").strip()[:LONGEST_NAME]
     told: dict[str, Any] = {"typed": typed, "longest": LONGEST_NAME}
     member = _found(typed, subject, request) if typed else None
     if member is not None:

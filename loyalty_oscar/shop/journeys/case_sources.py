@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
@@ -14,12 +17,14 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.cases import PARCEL, UNHAPPY, open_case
 from loyalty_oscar.journeys.models import Case
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import begun_units, joined_members, member_of, unit_for_site
+from loyalty_oscar.program.queries import begun_units, joined_members, unit_for_site
 
 from ..models import OrderSync
 from ..orders.facts import gather_orders
@@ -27,6 +32,7 @@ from ..orders.statuses import final_statuses, standing
 from ..upkeep import jobs
 from .reviews import Review, family_of
 
+logger = logging.getLogger("loyalty_oscar")
 #: So many stars, or fewer, are an unhappy review.
 UNHAPPY_STARS = 2
 #: For so long nights without a job are made up for: what came to nothing longer ago is no news.
@@ -45,7 +51,7 @@ def look_at_review(*, review: Any, at: datetime) -> bool:
     bought = lines.filter(order__user_id=review.user_id, product_id__in=family_of(product_id=review.product_id))
     line = bought.order_by("-pk").first()
     unit = unit_for_site(site_id=line.order.site_id) if line else None
-    member = member_of(program_id=unit.program_id, user_id=review.user_id) if unit else None
+    member = _member(unit.program_id, review.user_id) if unit else None
     if line is None or member is None:
         return False
     about = {"kind": UNHAPPY, "source": f"review:{review.pk}", "order_id": line.order_id}
@@ -63,8 +69,8 @@ def review_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
 post_save.connect(review_saved, sender=Review, dispatch_uid="loyalty_oscar.shop.journeys.unhappy_review")
 
 
-def _reviews(at: datetime) -> Iterator[int]:
-    """Look at the unhappy reviews of the last days that have no case; yields how many cases were opened."""
+def _reviews(at: datetime) -> Iterator[list[bool | None]]:
+    """Look at the unhappy reviews of the last days that have no case; yields of each whether a case was opened."""
     found = Review.objects.using(write_db()).filter(score__lte=UNHAPPY_STARS, user__isnull=False)
     found = found.filter(date_created__gte=at - LOOK_BACK).order_by("pk")
     last = 0
@@ -72,12 +78,13 @@ def _reviews(at: datetime) -> Iterator[int]:
         last = rows[-1].pk
         sources = [f"review:{row.pk}" for row in rows]
         known = set(_cases().filter(source__in=sources).values_list("source", flat=True))
-        yield sum(look_at_review(review=row, at=at) for row in rows if f"review:{row.pk}" not in known)
+        new = [row for row in rows if f"review:{row.pk}" not in known]
+        yield [_tried(f"review {row.pk}", partial(look_at_review, review=row, at=at)) for row in new]
 
 
-def _parcels(at: datetime) -> Iterator[int]:
+def _parcels(at: datetime) -> Iterator[list[bool | None]]:
     """
-    Look at the paid orders whose day came lately and that have not arrived; yields how many cases were opened.
+    Look at the paid orders whose day came lately and that have not arrived; yields of each whether a case was opened.
 
     Nothing where no status of the shop says that an order arrived.
     """
@@ -94,21 +101,36 @@ def _parcels(at: datetime) -> Iterator[int]:
         yield _late(ids, at)
 
 
-def _late(order_ids: Collection[int], at: datetime) -> int:
-    """Open a case for each of these orders of members that is paid and has not arrived; returns how many."""
-    units = {unit.pk: unit for unit in begun_units()}
-    opened = 0
-    for order in gather_orders(order_ids=order_ids, set_codes=(), at=at):
-        unit = units.get(order.unit_id)
-        waits = order.counts and not order.dead and order.final_at is None
-        if unit is None or not waits or order.user_id is None:
-            continue
-        joined = joined_members(program_id=unit.program_id, user_ids=[order.user_id])
-        for member_id, _day in joined.values():
-            member = Member.objects.using(write_db()).get(pk=member_id)
-            about = {"kind": PARCEL, "source": f"parcel:{order.order_id}", "order_id": order.order_id}
-            opened += open_case(member=member, **about, at=at)[1]
-    return opened
+def _late(order_ids: Collection[int], at: datetime) -> list[bool | None]:
+    """Open a case for each of these orders of members that is paid and has not arrived; returns of each whether."""
+    orders = gather_orders(order_ids=order_ids, set_codes=(), at=at)
+    return [_tried(f"order {order.order_id}", partial(_look_at_order, order, at)) for order in orders]
+
+
+def _look_at_order(order: OrderFacts, at: datetime) -> bool:
+    unit = next((unit for unit in begun_units() if unit.pk == order.unit_id), None)
+    waits = order.counts and not order.dead and order.final_at is None
+    if unit is None or not waits or order.user_id is None:
+        return False
+    member = _member(unit.program_id, order.user_id)
+    if member is None:
+        return False
+    about = {"kind": PARCEL, "source": f"parcel:{order.order_id}", "order_id": order.order_id}
+    return open_case(member=member, **about, at=at)[1]
+
+
+def _member(program_id: int, user_id: Any) -> Member | None:
+    """Return the member as whom somebody goes on, who may have been merged into another."""
+    joined = joined_members(program_id=program_id, user_ids=[user_id])
+    return Member.objects.using(write_db()).get(pk=joined[user_id][0]) if user_id in joined else None
+
+
+def _tried(about: str, look: Callable[[], bool]) -> bool | None:
+    try:
+        return look()
+    except Exception:
+        logger.exception("%s could not be looked at; the next night tries again", about)
+        return None
 
 
 def _cases() -> QuerySet[Case]:
@@ -116,9 +138,13 @@ def _cases() -> QuerySet[Case]:
 
 
 def _open(at: datetime) -> Iterator[int]:
-    if begun_units():
-        yield from _parcels(at)
-        yield from _reviews(at)
+    """Open the cases that are due; yields how many. One fault keeps no other waiting."""
+    left = 0
+    for done in chain(_parcels(at), _reviews(at)) if begun_units() else ():
+        left += done.count(None)
+        yield done.count(True)
+    if left:
+        raise LoyaltyError(f"orders and reviews that could not be looked at: {left}; the log says why")
 
 
 jobs.add(

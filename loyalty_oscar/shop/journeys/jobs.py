@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.journeys.carrying import carry_out
 from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import JobRun
 from loyalty_oscar.program.operations import keep_place
@@ -21,8 +22,14 @@ CAMPAIGNS = "campaigns"
 
 
 def _campaigns(at: datetime) -> Iterator[int]:
-    yield from _found(at)
+    failed = None
+    try:
+        yield from _found(at)
+    except LoyaltyError as error:  # What is planned already waits for nobody.
+        failed = error
     yield from carry_out(at=at)
+    if failed:
+        raise failed
 
 
 def _found(at: datetime) -> Iterator[int]:
@@ -34,13 +41,18 @@ def _found(at: datetime) -> Iterator[int]:
     today = timezone.localtime(at).date().isoformat()
     run = JobRun.objects.using(write_db()).filter(name=CAMPAIGNS).first()
     place = (run and run.cursor) or {}
-    last = int(place["campaign"]) if place.get("day") == today else 0
-    for campaign_id, _planned in find(at=at, after=last):
-        if campaign_id != last and last:
-            keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
-        last = campaign_id
-        yield 0
+    last, failed = int(place["campaign"]) if place.get("day") == today else 0, None
+    try:
+        for campaign_id, _planned in find(at=at, after=last):
+            if campaign_id != last and last:
+                keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
+            last = campaign_id
+            yield 0
+    except LoyaltyError as error:
+        failed = error
     keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
+    if failed:
+        raise failed
 
 
 def _reviews(at: datetime) -> Iterator[int]:

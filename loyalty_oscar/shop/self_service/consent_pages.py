@@ -72,10 +72,10 @@ class ChooseConsentView(MailsPage, FormView):
             return messages.SUCCESS, pgettext("loyalty", "Done: you said no.")
         site = get_current_site(self.request)
         try:
-            allow(member=member, purpose=purpose, words=words, program=self.program, site=site, at=at)
+            is_allowed = allow(member=member, purpose=purpose, words=words, program=self.program, site=site, at=at)
         except NotAsked as error:
             return messages.WARNING, str(error)
-        if purpose == Consent.Purpose.LETTERS:
+        if purpose == Consent.Purpose.LETTERS and not is_allowed:
             text = pgettext("loyalty", "A mail is on its way to you. Press the button in it, and letters may come.")
             return messages.SUCCESS, text
         return messages.SUCCESS, pgettext("loyalty", "Done: you said yes.")

@@ -101,9 +101,10 @@ def choices(*, member: Member | None, program: Program, at: datetime) -> list[Co
     return [_choice(purpose, rows.get(purpose), member, program, at) for purpose in purposes]
 
 
-def allow(*, member: Member, purpose: str, words: str, program: Program, site: Site, at: datetime) -> None:
+def allow(*, member: Member, purpose: str, words: str, program: Program, site: Site, at: datetime) -> bool:
     """
-    Let a member allow a purpose, in the words that were shown; letters are confirmed by a mail that leaves now.
+    Let a member allow a purpose, in the words that were shown; letters are confirmed by a mail that leaves now. Returns
+    whether it is allowed by now, so that no mail is to be waited for.
 
     Raises `NotAsked` where nothing came of it, or no mail left.
     """
@@ -112,8 +113,7 @@ def allow(*, member: Member, purpose: str, words: str, program: Program, site: S
         raise NotAsked(code="other_words", text=text)
     told = {"member": member, "purpose": purpose, "words": words, "language": get_language() or "", "at": at}
     if purpose == PERSONAL:
-        confirm(consent_id=ask(**told).pk, at=at)
-        return
+        return confirm(consent_id=ask(**told).pk, at=at)
     email = getattr(member.user, "email", "")
     if not email:
         text = pgettext("loyalty", "Your account has no e-mail address. Add one, then ask again.")
@@ -121,6 +121,7 @@ def allow(*, member: Member, purpose: str, words: str, program: Program, site: S
     row = ask(**told)
     if not row.is_current:
         _mail_link(row, member.user, program, site)
+    return bool(row.is_current)
 
 
 def link_of(*, consent: Consent, email: str, site: Site) -> str:

@@ -211,6 +211,8 @@ class TestTheLetter:
         says(campaign)
         a_member(unit, "ada@example.com")
         assert "No member of this program was found." in text_of(root.get(page(campaign), {"as": "nobody@example.com"}))
+        silly = root.get(page(campaign), {"as": "nobody\x00@example.com"})
+        assert 'name="as" value="nobody@example.com"' in silly.content.decode(), "PostgreSQL looks for no NUL"
         told = text_of(root.get(page(campaign), {"as": "ada@example.com"}))
         assert "This member allows no letters, so none is sent." in told and "50 paws for you" in told
 

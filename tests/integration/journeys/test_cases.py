@@ -21,6 +21,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.references import about
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.dashboard import goodwill
+from loyalty_oscar.shop.journeys import case_sources
 from loyalty_oscar.shop.journeys.case_sources import look_at_review
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.upkeep import jobs
@@ -488,6 +489,14 @@ class TestAnUnhappyReview:
         assert not look_at_review(review=self.write(None, bites, 1, name="x", email="x@example.com"), at=TODAY)
         assert not look_at_review(review=self.write(member.user, a_product("Bone"), 1), at=TODAY)
 
+    def test_of_somebody_who_was_merged_is_a_case_of_the_other(self, unit, member, bites):
+        stays = a_member(unit, "ada@example.com")
+        buy(member.user, (bites, 1), on=day(4, 1))
+        Member.objects.filter(pk=member.pk).update(merged_into=stays)
+
+        assert look_at_review(review=self.write(member.user, bites, 1), at=TODAY)
+        assert Case.objects.get().member == stays
+
     def test_that_sent_no_signal_is_found_at_night_once(self, member, bites):
         buy(member.user, (bites, 1), on=day(4, 1))
         self.write(member.user, bites, 1)
@@ -552,3 +561,15 @@ class TestALateParcel:
             list(jobs.run(only="cases", at=TODAY))
         assert Account.objects.exists()
         assert not Case.objects.exists()
+
+    def test_that_cannot_be_looked_at_keeps_no_other_waiting_and_is_told(self, member, monkeypatch):
+        first, second = [buy(member.user, (a_product(), 1), on=TODAY - timedelta(days=22)) for _order in range(2)]
+
+        def opened(*, order_id, **told):
+            return 1 / 0 if order_id == first.pk else open_case(order_id=order_id, **told)
+
+        monkeypatch.setattr(case_sources, "open_case", opened)
+        ran = [*jobs.run(only="cases", at=TODAY)][-1]
+
+        assert (ran.done, [*Case.objects.values_list("order_id", flat=True)]) == (1, [second.pk])
+        assert ran.error.endswith("orders and reviews that could not be looked at: 1; the log says why")

@@ -12,10 +12,11 @@ from loyalty_oscar.journeys.planning import find
 from loyalty_oscar.ledger.models import Entry
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
-from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.models import Member, ProductSet, Program
 from loyalty_oscar.program.operations import change_state, join, join_many
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing.factories import GoalFactory, SegmentFactory
 from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
@@ -43,6 +44,16 @@ def stats(member, *, late_at):
     """How a member buys, who is late from a moment on."""
     told = {"orders": 4, "spend_minor": 8000, "biggest_minor": 2000, "counted_at": TODAY}
     BuyerStats.objects.update_or_create(member=member, defaults={**told, "late_at": late_at})
+
+
+class TestACampaignThatFails:
+    def test_keeps_no_other_from_its_night_and_is_told(self, unit):
+        a_campaign(unit, "day", params={}), a_campaign(unit, "anniversary"), a_member(unit, at=day(5, 6, 2025))
+
+        ran = [*jobs.run(only="campaigns", at=day(5, 6))][-1]
+
+        assert (ran.done, whys()) == (1, [("done", "")])
+        assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
 
 
 class TestAnAnniversary:
@@ -306,3 +317,15 @@ class TestAProgramThatMovesToAnotherZone:
             unit.program.save()
             assert a_night(day(6, 7)) == 0
         assert Occurrence.objects.count() == 1
+
+
+def test_a_surprise_is_drawn_of_those_whom_it_is_for(unit):
+    Program.objects.update(holdout_percent=0)
+    buyers = [member for member in people(unit, 12) if member.user.email in ("m3@example.com", "m8@example.com")]
+    for buyer in buyers:
+        arrive(buy(buyer.user, (a_product(), 1), on=day(5, 2)), on=day(5, 5))
+    a_campaign(unit, "surprise", params={"members": 2}, least_orders=1, is_public=False)
+
+    assert a_night(day(6, 1)) == 2
+    assert {row.member_id for row in Occurrence.objects.all()} == {buyer.pk for buyer in buyers}
+    assert whys() == [("done", "")] * 2

@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
+from loyalty_oscar.journeys import following
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
@@ -175,3 +176,15 @@ class TestItsQueries:
         a_campaign(unit, "order-placed"), a_campaign(unit, "order-final", delay_days=3)
         assert self.asked(member, product) == bare + 2
         assert Campaign.objects.count() == 2
+
+
+def test_budgets_are_counted_back_in_order_of_key_so_that_two_who_do_it_do_not_cross(unit, member, monkeypatch):
+    campaigns = [a_campaign(unit, "order-placed", code=code, is_public=False) for code in ("b", "a")]
+    order = buy(member.user, (a_product(), 1), on=day(5, 1))
+    planned = Occurrence.objects.order_by("pk").values_list("campaign", flat=True)
+    assert [*planned] == [campaign.pk for campaign in reversed(campaigns)], "planned by code"
+    undone = []
+    monkeypatch.setattr(following, "undo", lambda *, occurrence_id, **told: undone.append(occurrence_id))
+    cancel(order, on=day(5, 2))
+
+    assert undone == [Occurrence.objects.get(campaign=campaign).pk for campaign in campaigns]

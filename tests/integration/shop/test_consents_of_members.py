@@ -305,3 +305,15 @@ class TestTheDoctor:
         assert self.found()[-1] == (
             "note", "links of letters begin with http, and no mail program shows a button to stop them",
         )  # fmt: skip
+
+
+def test_a_yes_from_an_old_tab_to_letters_that_are_allowed_promises_no_mail(client, member, program):
+    words = consents.words_of(purpose=LETTERS, program=program)
+    choose(client, LETTERS)
+    client.post(link())
+    mail.outbox.clear()
+
+    told = text_of(client.post(DOOR, {"purpose": LETTERS, "answer": "yes", "words": words}, follow=True))
+
+    assert may(member) and mail.outbox == []
+    assert "Done: you said yes." in told and "A mail is on its way" not in told
