@@ -127,12 +127,13 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     found = months_of(program=unit.program, cut=cut)
     first, used = cut.span(month=last).first, Fraction(form.cleaned_data["used"], 100)
     flows = queries.months(unit=unit, first=first, last=end_of_month(day=last))
-    members = sum(paid for month, paid in found.members.items() if first <= month <= last)
     shown = [pays.forward(unit=unit, flows=flows), pays.cohorts(unit=unit, found=found.cohorts, today=today)]
     if last in found.buying:
         buying = found.buying[last]
         shown += [
-            pays.figures(unit=unit, buying=buying, window=cut.window, members=members, flows=flows, used=used),
+            pays.figures(
+                unit=unit, buying=buying, window=cut.window, members=found.members.get(last, 0), flows=flows, used=used
+            ),
             pays.stays(unit=unit, buying=found.buying),
         ]
     return {

@@ -1,8 +1,9 @@
 """
 How people buy, month by month: counted each night from receipts, and read by pages, which ask no order.
 
-Rows of `Month` with the cut `3:90` are of the three months that end with theirs, customers counted over 90 days. Those
-of a cohort stand at the month of its first orders, the cut says how many months later it is.
+Rows of `Month` with the cut `3:90` are of the three months that end with theirs, customers counted over 90 days; `3`
+says of what members paid that it is of three months. Those of a cohort stand at the month of its first orders, the cut
+says how many months later it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django.db.models import BigIntegerField, Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, When
@@ -93,7 +95,7 @@ def count_months(*, at: datetime) -> Iterator[int]:
         while month >= known:
             with transaction.atomic(using=write_db()):
                 rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
-                found = [*_rows_of_cuts(program, month), _members(program, month)]
+                found = [*_rows_of_cuts(program, month), *_members(program, month)]
                 write_rows(rows=found)
             yield len(found)
             month = add_months(day=month, months=-1)
@@ -138,12 +140,21 @@ def _rows_of_cuts(program: Program, month: date) -> Iterator[Month]:
             yield Month(program=program, month=month, metric=metric, cut=cut.name, n=n, value=value)
 
 
-def _members(program: Program, month: date) -> Month:
-    zone = program.time_zone
-    since, until = (start_of_day(day=day, zone=zone) for day in (month, add_months(day=month, months=1)))
-    theirs = _receipts(program).filter(member__isnull=False, placed_at__gte=since, placed_at__lt=until)
-    sums = theirs.aggregate(n=Count("member", distinct=True), value=Sum(_money(program), default=0))
-    return Month(program=program, month=month, metric=Metric.MEMBERS, cut="1", **sums)
+def _members(program: Program, month: date) -> Iterator[Month]:
+    """Yield what members paid in the periods that end with a month, one of each length. One query."""
+    zone, until = program.time_zone, add_months(day=month, months=1)
+    sums: dict[str, Any] = {}
+    for length in LENGTHS:
+        within = Q(placed_at__gte=start_of_day(day=add_months(day=until, months=-length), zone=zone))
+        sums[f"n{length}"] = Count("member", filter=within, distinct=True)
+        sums[f"value{length}"] = Sum(_money(program), filter=within, default=0)
+    first = add_months(day=until, months=-max(LENGTHS))
+    since, before = (start_of_day(day=day, zone=zone) for day in (first, until))
+    theirs = _receipts(program).filter(member__isnull=False, placed_at__gte=since, placed_at__lt=before)
+    found = theirs.aggregate(**sums)
+    for length in LENGTHS:
+        n, value = found[f"n{length}"], found[f"value{length}"]
+        yield Month(program=program, month=month, metric=Metric.MEMBERS, cut=f"{length}", n=n, value=value)
 
 
 def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
@@ -157,7 +168,10 @@ def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Months:
-    """What is known of the months of a program: `buying` of the period that ends with each, in one cut."""
+    """
+    What is known of the months of a program, in one cut: of the period that ends with each its `buying`, and what
+    `members` paid in it.
+    """
 
     buying: Mapping[date, Buying]
     members: Mapping[date, int]
@@ -165,10 +179,9 @@ class Months:
 
 
 def months_of(*, program: Program, cut: MonthCut) -> Months:
-    """Return what was counted of a program in one cut; `members` is what members paid in each month. One query."""
-    rows = Month.objects.filter(program=program).filter(
-        Q(cut=cut.name) | Q(metric__in=[Metric.MEMBERS, Metric.COHORT])
-    )  # fmt: skip
+    """Return what was counted of a program in one cut. One query."""
+    asked = Q(cut=cut.name) | Q(metric=Metric.MEMBERS, cut=f"{cut.length}") | Q(metric=Metric.COHORT)
+    rows = Month.objects.filter(asked, program=program)
     counted: dict[date, dict[str, Month]] = {}
     members: dict[date, int] = {}
     cohorts: dict[tuple[date, int], CohortMonth] = {}

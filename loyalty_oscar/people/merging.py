@@ -148,8 +148,11 @@ class ReceiptsMove:
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move them back, and count both anew."""
-        rows = Receipt.objects.using(write_db()).filter(member=into, order_id__in=moved or [])
+        """Move them back, with those of what was ordered since for the other one, and count both anew."""
+        theirs = Q(order_id__in=moved or [])
+        if member.user_id is not None:
+            theirs |= Q(program=member.program_id, buyer=f"u:{member.user_id}")
+        rows = Receipt.objects.using(write_db()).filter(theirs, member=into)
         if rows.update(member=member, changed_at=at):
             count_buyers(member_ids=[member.pk, into.pk], at=at)
 

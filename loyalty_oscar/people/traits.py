@@ -58,6 +58,11 @@ class Ranged:
         currency = _currency(program_id)
         return {name: self.number(currency=currency, label=label, required=False) for name, label in labels.items()}
 
+    def wrong(self, *, params: Params) -> Mapping[str, str]:
+        """Return what makes no sense, by the parameter: between more and less is nobody."""
+        is_empty = _is_told(params, "least") and _is_told(params, "most") and params["most"] < params["least"]
+        return {"most": pgettext("loyalty", "This is less than the least.")} if is_empty else {}
+
     def says(self, *, params: Params, program_id: int) -> str:
         """Return what it asks, in words."""
         currency = _currency(program_id)

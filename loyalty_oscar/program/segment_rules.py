@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from loyalty_oscar.kernel.periods import local_day
 
@@ -161,11 +162,17 @@ def _write(segment: Segment, part: _Slice, wanted: frozenset[int]) -> int:
         stored = Segment.objects.using(db).select_for_update().filter(pk=segment.pk).first()
         if stored is None or stored.traits != segment.traits:
             return 0  # Deleted, or changed by staff, who had it looked at then.
-        rows = SegmentMember.objects.using(db).filter(segment=segment, is_current=True)
-        there = frozenset(
-            rows.filter(member_id__gt=part.after, member_id__lte=part.last).values_list("member_id", flat=True)
-        )
-        return change_members(segment=stored, came=wanted - there, gone=there - wanted, at=part.at)
+        rows = SegmentMember.objects.using(db).filter(
+            segment=segment, member_id__gt=part.after, member_id__lte=part.last
+        )  # fmt: skip
+        there = frozenset(rows.filter(is_current=True).values_list("member_id", flat=True))
+        came, gone = wanted - there, there - wanted
+        if came or gone:
+            # Of those somebody knows better who looked at them after this moment: no stay ends before it began.
+            newer = rows.filter(Q(since__gt=part.at) | Q(until__gt=part.at))
+            known = frozenset(newer.values_list("member_id", flat=True))
+            came, gone = came - known, gone - known
+        return change_members(segment=stored, came=came, gone=gone, at=part.at)
 
 
 def count_segments(*, segments: Sequence[Segment] | None = None, at: datetime, but: Collection[int] = ()) -> None:

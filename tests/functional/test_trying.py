@@ -172,6 +172,23 @@ class TestManyOrders:
         assert trials.unfinished() == []
         assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["1200"] * 3
 
+    def test_wait_for_no_other_that_fails(self, draft, monkeypatch):
+        orders()
+        other = Program.objects.create(code="other", name="Other Club", currency="EUR")
+        Unit.objects.create(program=other, names={"en": {"one": "point", "other": "points"}})
+        broken, good = (trials.ask(program=one, months=12, actor="staff:1", at=NOW).pk for one in (other, draft))
+        law_of = trials.law_of
+
+        def fails(*, unit, **told):
+            if unit.program_id == other.pk:
+                raise LookupError("gone")
+            return law_of(unit=unit, **told)
+
+        monkeypatch.setattr(trials, "law_of", fails)
+        error = list(jobs.run(only="trials"))[-1].error
+        assert (trials.unfinished(), good) == ([broken], Trial.objects.get(finished_at=NOW).pk)
+        assert error == f"trials that cannot go on: {broken}; the log says why"
+
     def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft):
         orders()
         client = staff()

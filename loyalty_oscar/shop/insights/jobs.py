@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from loyalty_oscar.insights.operations import check, count
 
 from ..upkeep import jobs
 from . import trials
+
+logger = logging.getLogger("loyalty_oscar")
 
 
 def _rollups(at: datetime) -> Iterator[int]:
@@ -27,8 +30,16 @@ def _months(at: datetime) -> Iterator[int]:
 
 
 def _trials(at: datetime) -> Iterator[int]:
+    """Go on with all trials; raises `NotAllDone` in the end with those that fail, and no other waits for them."""
+    failed = []
     for trial_id in trials.unfinished():
-        yield from trials.work(trial_id=trial_id, at=at)
+        try:
+            yield from trials.work(trial_id=trial_id, at=at)
+        except Exception:
+            logger.exception("the trial %s cannot go on", trial_id)
+            failed.append(trial_id)
+    if failed:
+        raise jobs.NotAllDone(f"trials that cannot go on: {', '.join(map(str, failed))}; the log says why")
 
 
 jobs.add(

@@ -136,7 +136,17 @@ class TestTheMonths:
         bought(program, [("a", noon("1998-06-01"), 500), ("a", noon("1998-05-01"), 70)], member=member)
         bought(program, [("b", noon("1998-06-01"), 900)])
         list(count_months(at=NIGHT))
-        assert months_of(program=program, cut=YEAR).members == {date(1998, 6, 1): 500, date(1998, 5, 1): 70}
+        may = MonthCut(length=1, window=90)
+        assert months_of(program=program, cut=may).members == {date(1998, 6, 1): 500, date(1998, 5, 1): 70}
+        assert months_of(program=program, cut=YEAR).members == {date(1998, 6, 1): 570, date(1998, 5, 1): 70}
+
+    def test_know_what_members_paid_before_the_months_that_are_kept(self, program):
+        member = Member.objects.create(program=program, joined_at=NIGHT)
+        days = ("1996-12-31", "1997-01-01", "1997-04-01", "1997-12-31", "1998-01-01")
+        bought(program, [("a", noon(day), 10**n) for n, day in enumerate(days)], member=member)
+        list(count_months(at=NIGHT))
+        # The year 1997 begins before April, the first month of the 15.
+        assert months_of(program=program, cut=YEAR).members[date(1997, 12, 1)] == 1_110
 
     def test_of_two_programs_are_never_mixed(self, program):
         other = Program.objects.create(code="other", name="Other", time_zone="Pacific/Auckland", currency="USD")

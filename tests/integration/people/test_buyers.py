@@ -231,6 +231,19 @@ class TestTwoMembersThatBecomeOne:
         assert [stats(member).orders for member in (one, other)] == [1, 2]
         assert Receipt.objects.filter(member=one).count() == 1
 
+    def test_have_each_their_own_of_what_was_ordered_meanwhile(self, program):
+        one, other = who_bought(program, day(1, 1)), who_bought(program, day(2, 1))
+        for member in (one, other):
+            ledger.open_account(member=member, unit=program.unit)
+        merge = ledger.merge(member=one, into=other, actor="staff:1", at=TODAY)
+        a_receipt(other, TODAY, 700, buyer=f"u:{one.user_id}")
+        a_receipt(other, TODAY, 90, buyer=f"u:{other.user_id}")
+        counted(TODAY)
+        ledger.unmerge(merge=merge, actor="staff:1", at=TODAY + timedelta(hours=1))
+        assert [(stats(member).orders, stats(member).spend_minor) for member in (one, other)] == [
+            (2, 1700), (2, 1090),
+        ]  # fmt: skip
+
 
 class TestSomebodyWhoLeaves:
     def test_leaves_receipts_of_nobody(self, program):

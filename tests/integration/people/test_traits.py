@@ -246,6 +246,17 @@ class TestEveryTrait:
             if "most" not in params or code in ("orders",):
                 assert found == {members[1].pk, members[2].pk}
 
+    @pytest.mark.parametrize("code", ["orders", "spend", "basket", "biggest", "last", "joined"])
+    @pytest.mark.parametrize(
+        ("params", "field"),
+        [
+            ({"least": 5, "most": 4}, "most"), ({"least": 1, "most": 0}, "most"), ({"least": 5, "most": 5}, None),
+            ({"least": None, "most": 0}, None), ({"least": 5, "most": None}, None), ({}, None),
+        ],
+    )  # fmt: skip
+    def test_of_a_number_asks_for_something_that_can_be(self, code, params, field):
+        assert list(traits.get(code).wrong(params=params)) == ([field] if field else [])
+
     @pytest.mark.parametrize("code", OURS)
     def test_has_a_name_fields_and_words(self, program, code):
         trait = traits.get(code)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError
+from django.db.models import F
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import segment_rules
@@ -220,6 +221,23 @@ class TestOneMember:
         assert members_of(segment=cats) == frozenset()
         cats.refresh_from_db()
         assert cats.counted == 0
+
+    def test_is_known_better_than_by_a_night_that_began_before(self, unit, among, people):
+        ida, boris, *_others = people
+        among.holds["cats"] = [boris]
+        cats = by_rule(unit, "cats")
+        night(at=day(1, 31))
+        among.holds["cats"] = [ida]
+        for member_id in (ida, boris):
+            assert look_at_member(member_id=member_id, at=day(2, 1) + timedelta(seconds=30)) == 1
+        # What it asked for was true when it began.
+        among.holds["cats"] = [boris]
+        assert night(at=day(2, 1)) == ""
+        assert members_of(segment=cats) == {ida}
+        assert not SegmentMember.objects.filter(until__lte=F("since")).exists()
+        assert SegmentMember.objects.filter(segment=cats).count() == 2
+        night(at=day(2, 2))
+        assert members_of(segment=cats) == {boris}
 
     def test_is_in_none_once_gone(self, unit, among, people):
         among.holds["cats"] = people
