@@ -248,7 +248,8 @@ def _has_rewards(seen):
 
 def _is_asked(seen):
     """A letter of a campaign asks her whether all is well."""
-    campaign = says(a_campaign(seen.unit, occasion="joined", points=0, params={"question": "problem"}))
+    told = {"occasion": "joined", "points": 0, "params": {"question": "problem"}}
+    campaign = says(a_campaign(seen.unit, **told), "Is all well?", "Hello {first_name},\n\nis all well?\n\n{link}")
     member, at = Member.objects.get(user=seen.zoe), day(6, 27)
     with clock.at(at):
         tell(program_id=campaign.program_id, member_id=member.pk, occasion="joined", happened_at=at, at=at)

@@ -27,7 +27,7 @@ from .questions import questions
 def to_be_told(*, occurrence_id: int) -> Occurrence | None:
     """Return what a letter is about, with all that it speaks of; None where it was taken back before."""
     rows = Occurrence.objects.using(write_db()).filter(pk=occurrence_id, state=State.DONE)
-    return rows.select_related("campaign__program", "campaign__reward", "member__user").first()
+    return rows.select_related("campaign__program__unit", "campaign__reward", "member__user", "member__program").first()
 
 
 def why_not_told(*, occurrence: Occurrence, at: datetime) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from loyalty_oscar.program.db import write_db
+
 from .models import Campaign, CampaignText
 
 #: What a text may hold in braces.
@@ -37,6 +39,7 @@ def fill(*, text: str, values: Mapping[str, str]) -> str:
 
 def text_of(*, campaign: Campaign, language: str) -> CampaignText | None:
     """Return what a campaign says in a language, else in the shop's own, else in the first; None for nothing."""
-    by_code = {text.language: text for text in sorted(campaign.texts.all(), key=lambda text: text.pk)}
+    texts = campaign.texts.using(write_db()).order_by("pk")
+    by_code = {text.language: text for text in texts}
     known = (by_code.get(code) for code in (language, language.partition("-")[0], settings.LANGUAGE_CODE, *by_code))
     return next((text for text in known if text), None)

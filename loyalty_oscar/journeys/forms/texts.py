@@ -37,7 +37,7 @@ class LinesField(forms.CharField):
     """Text of several lines. Browsers send their ends as two characters, and rows of the ready campaigns have one."""
 
     def to_python(self, value: Any) -> str:
-        return "\n".join(re.split(r"\r\n|\r|\n", super().to_python(value)))
+        return "\n".join(re.split(r"\r\n|\r|\n", super().to_python(value) or ""))
 
 
 class CampaignTextForm(forms.ModelForm):
