@@ -12,7 +12,8 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import PointsAsMoney
-from loyalty_oscar.program.models import Member, Unit
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 from .models import Account
@@ -59,7 +60,7 @@ class PointsTrait:
             some = rows.filter(available__gte=least)
             some = some if most is None else some.filter(available__lte=most)
             return set(some.values_list("member_id", flat=True))
-        members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+        members = members_within(program_id=program_id, after=after, last=last)
         more = rows.none() if most is None else rows.filter(available__gt=most)
         # Who has no account yet has nothing.
         return set(members.values_list("pk", flat=True)) - set(more.values_list("member_id", flat=True))

@@ -20,7 +20,8 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import MOST_MINOR, PointsAsMoney
-from loyalty_oscar.program.models import Member, Program
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 from .models import Birthday, BuyerStats, Receipt
@@ -243,7 +244,7 @@ class Joined(Ranged):
 
     def holders(self, *, program_id: int, params: Params, at: datetime, after: int, last: int) -> Collection[int]:
         """Return the members of whom it is true. One query."""
-        rows = _there(program_id, after, last).filter(joined_at__lte=at)
+        rows = members_within(program_id=program_id, after=after, last=last).filter(joined_at__lte=at)
         return set(_days_ago(rows, "joined_at", params, at).values_list("pk", flat=True))
 
 
@@ -341,7 +342,8 @@ class BirthdaySoon:
         """Return the members of whom it is true. Two queries."""
         zone = Program.objects.using(write_db()).values_list("time_zone", flat=True).get(pk=program_id)
         kept = birthdays_within(first=local_day(at=at, zone=zone), days=params.get("days") or 0)
-        rows = Birthday.objects.using(write_db()).filter(member__in=_there(program_id, after, last))
+        members = members_within(program_id=program_id, after=after, last=last)
+        rows = Birthday.objects.using(write_db()).filter(member__in=members)
         rows = rows.filter(month__in={month for month, _day in kept})
         told = rows.values_list("member_id", "month", "day")
         return {member_id for member_id, month, day in told if (month, day) in kept}
@@ -355,14 +357,8 @@ def _currency(program_id: int) -> str:
     return str(Program.objects.using(write_db()).values_list("currency", flat=True).get(pk=program_id))
 
 
-def _there(program_id: int, after: int, last: int) -> QuerySet[Member]:
-    """Return the members of a slice who are still there."""
-    rows = Member.objects.using(write_db()).filter(program_id=program_id, pk__gt=after, pk__lte=last)
-    return rows.filter(merged_into=None, user__isnull=False)
-
-
 def _members(program_id: int, after: int, last: int) -> set[int]:
-    return set(_there(program_id, after, last).values_list("pk", flat=True))
+    return set(members_within(program_id=program_id, after=after, last=last).values_list("pk", flat=True))
 
 
 def _receipts(program_id: int, after: int, last: int) -> QuerySet[Receipt]:

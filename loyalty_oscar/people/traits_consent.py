@@ -10,8 +10,7 @@ from django import forms
 from django.db.models import Exists, OuterRef
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 from .models import Consent
@@ -48,12 +47,12 @@ class ConsentTrait:
     def holders(
         self, *, program_id: int, params: Mapping[str, Any], at: datetime, after: int, last: int
     ) -> Collection[int]:
-        members = Member.objects.using(write_db()).filter(program_id=program_id, pk__gt=after, pk__lte=last)
+        members = members_within(program_id=program_id, after=after, last=last)
         yes = Consent.objects.filter(
             member=OuterRef("pk"), purpose=params["purpose"], is_current=True, withdrawn_at=None
         )
         wanted = Exists(yes) if params["allowed"] else ~Exists(yes)
-        return set(members.filter(wanted, merged_into=None, user__isnull=False).values_list("pk", flat=True))
+        return set(members.filter(wanted).values_list("pk", flat=True))
 
 
 traits.register("consent")(ConsentTrait())

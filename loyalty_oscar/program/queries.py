@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel import periods
@@ -207,6 +207,12 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     """Return this person's membership in the program, or None."""
     members = Member.objects.using(write_db())
     return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+
+
+def members_within(*, program_id: int, after: int, last: int) -> QuerySet[Member]:
+    """Return the members of a program with their ids in (after, last] who are still there, for traits."""
+    rows = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+    return rows.filter(merged_into=None, user__isnull=False)
 
 
 def joined_members(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, tuple[int, datetime]]:

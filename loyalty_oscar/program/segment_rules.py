@@ -19,6 +19,7 @@ from loyalty_oscar.kernel.periods import local_day
 
 from .db import write_db
 from .models import JobRun, Member, Segment, SegmentCount, SegmentMember
+from .queries import members_within
 from .registries import facts, traits
 from .segments import change_members
 
@@ -82,7 +83,7 @@ class _Slice:
 
 def _slices(*, program_id: int, at: datetime, after: int = 0) -> Iterator[_Slice]:
     """Yield all members of a program, with what lies behind the last of them, by their keys."""
-    rows = Member.objects.using(write_db()).filter(program=program_id, merged_into=None, user__isnull=False)
+    rows = members_within(program_id=program_id, after=after, last=LAST)
     last = after
     while last < LAST:
         ids = list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:SLICE])

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.levels import levels
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 from .models import Standing
@@ -68,7 +68,7 @@ class LevelTrait:
         stands = {pk: max(rank, lowest) for pk, rank in rows.values_list("member_id", "rank")}
         found = {pk for pk, rank in stands.items() if _is_within(rank, params)}
         if _is_within(lowest, params):
-            members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+            members = members_within(program_id=program_id, after=after, last=last)
             found |= set(members.values_list("pk", flat=True)) - stands.keys()
         return found
 

@@ -17,7 +17,8 @@ from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import money
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 from ..orders import statuses
@@ -101,7 +102,7 @@ class NotBoughtTrait(BoughtTrait):
     def holders(
         self, *, program_id: int, params: Mapping[str, Any], at: datetime, after: int, last: int
     ) -> Collection[int]:
-        members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+        members = members_within(program_id=program_id, after=after, last=last)
         found = set(members.values_list("pk", flat=True))
         return found - set(super().holders(program_id=program_id, params=params, at=at, after=after, last=last))
 

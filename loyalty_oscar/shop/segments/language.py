@@ -13,7 +13,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.people.models import Contact
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import language_name
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
 
@@ -43,7 +43,7 @@ class LanguageTrait:
         known = dict(rows.filter(member__program=program_id).exclude(language="").values_list("member_id", "language"))
         found = {pk for pk, code in known.items() if code in params["languages"]}
         if settings.LANGUAGE_CODE in params["languages"]:
-            members = Member.objects.using(write_db()).filter(program=program_id, pk__gt=after, pk__lte=last)
+            members = members_within(program_id=program_id, after=after, last=last)
             found |= set(members.values_list("pk", flat=True)) - known.keys()
         return found
 
