@@ -25,10 +25,10 @@ from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.queries import earns_at
 from loyalty_oscar.program.registries import promise_of
 
-from .giving import NothingLeft, State, post, speaks_against, take_from_budget
+from .giving import NothingLeft, State, post, take_from_budget
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
-from .queries import PROMISED
+from .queries import PROMISED, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
@@ -124,7 +124,8 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     stands = occasions.get(campaign.occasion).stands
     if stands and (code := stands(occurrence=occurrence, at=at)):
         return code
-    if code := speaks_against(campaigns=[campaign], member_id=member.pk, at=at).get(campaign.pk, ""):
+    against = speaks_against(campaigns=[campaign], member_ids=[member.pk], at=at)[campaign.pk]
+    if code := against.get(member.pk, ""):
         return code
     if campaign.rest_days and _rests(occurrence, at):
         return "too_soon"
@@ -160,5 +161,5 @@ def _outdone(occurrence: Occurrence, at: datetime) -> str:
     mine = (-occurrence.campaign.weight, occurrence.campaign_id)
     better = [one.campaign for one in others if (-one.campaign.weight, one.campaign_id) < mine]
     better = [campaign for campaign in better if campaign.is_on and campaign.has_left]
-    against = speaks_against(campaigns=better, member_id=occurrence.member_id, at=at)
-    return "gives_less" if any(campaign.pk not in against for campaign in better) else ""
+    against = speaks_against(campaigns=better, member_ids=[occurrence.member_id], at=at)
+    return "gives_less" if any(not against[campaign.pk] for campaign in better) else ""

@@ -7,7 +7,7 @@ kept to the point. What is to be said is written down in the same transaction, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,12 +22,11 @@ from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_r
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
-from loyalty_oscar.program.registries import fact_of, promise_of
+from loyalty_oscar.program.registries import promise_of
 
 from .channels import LETTER
 from .models import Campaign, Occurrence
 from .occasions import occasions
-from .queries import CONFIRMED, FINAL_ORDERS, meant_then
 
 #: The topic of the contract notice that something is somebody's.
 TOPIC = "points-gift"
@@ -53,25 +52,6 @@ State = Occurrence.State
 
 class NothingLeft(LoyaltyError):
     """No campaign has points left to give."""
-
-
-def speaks_against(*, campaigns: Collection[Campaign], member_id: int, at: datetime) -> dict[int, str]:
-    """
-    Return of campaigns that are not for a member by now, by their keys, why: for another level or segment, without a
-    confirmed address (`not_for_them`), or with too few orders (`not_a_buyer`).
-    """
-    orders, is_confirmed, found = 0, False, {}
-    if any(campaign.orders_wanted for campaign in campaigns):
-        orders = fact_of(name=FINAL_ORDERS, member_id=member_id, at=at) or 0
-    if any(campaign.confirmed_only for campaign in campaigns):
-        is_confirmed = bool(fact_of(name=CONFIRMED, member_id=member_id, at=at))
-    for campaign in campaigns:
-        is_meant = bool(meant_then(row=campaign, asked={(member_id, at)}))
-        if not is_meant or (campaign.confirmed_only and not is_confirmed):
-            found[campaign.pk] = "not_for_them"
-        elif campaign.orders_wanted > orders:
-            found[campaign.pk] = "not_a_buyer"
-    return found
 
 
 def take_from_budget(*, campaigns: Sequence[Campaign], points: int | None = None) -> Campaign:

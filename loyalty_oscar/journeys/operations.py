@@ -20,11 +20,11 @@ from loyalty_oscar.program.queries import earns_at, member_of
 from loyalty_oscar.program.registries import promise_of
 
 from .carrying import carry_out_one
-from .giving import NothingLeft, State, post, speaks_against, take_from_budget, undo
+from .giving import NothingLeft, State, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan
-from .queries import PROMISED
+from .queries import PROMISED, speaks_against
 
 
 def act(
@@ -82,8 +82,8 @@ def _bring(
     if member is None:
         return None
     promised = [campaign for campaign in campaigns if campaign.is_public and promise_of(row=campaign)]
-    against = speaks_against(campaigns=promised, member_id=member.pk, at=at)
-    meant = [campaign for campaign in promised if campaign.pk not in against]
+    against = speaks_against(campaigns=promised, member_ids=[member.pk], at=at)
+    meant = [campaign for campaign in promised if not against[campaign.pk]]
     later = meant[:1] if meant and meant[0].delay_days else []
     given = None
     if meant and not later:

@@ -143,19 +143,33 @@ def meant_then(*, row: ForWhom, asked: set[tuple[int, datetime]]) -> set[tuple[i
     return asked
 
 
+def speaks_against(
+    *, campaigns: Collection[Campaign], member_ids: Collection[int], at: datetime
+) -> dict[int, dict[int, str]]:
+    """
+    Return by the key of each campaign those of these members whom it is not for by now, each with why: for another
+    level or segment, without a confirmed address (`not_for_them`), or with too few orders (`not_a_buyer`).
+
+    Two queries a campaign that names a level and a segment, and one for each of the two facts, however many members.
+    """
+    ids, found = set(member_ids), {}
+    for campaign in campaigns:
+        meant = {pk for pk, _at in meant_then(row=campaign, asked={(pk, at) for pk in ids})}
+        found[campaign.pk] = dict.fromkeys(ids - meant, "not_for_them")
+    wanted = [(CONFIRMED, {one.pk: int(one.confirmed_only) for one in campaigns}, "not_for_them")]
+    wanted.append((FINAL_ORDERS, {one.pk: one.orders_wanted for one in campaigns}, "not_a_buyer"))
+    for fact, least, why in wanted:
+        left = {pk: ids - found[pk].keys() for pk, number in least.items() if number}
+        asked = sorted(set().union(*left.values()))
+        told = facts.get(fact)(members=asked, at=at) if asked and fact in facts else {}
+        for pk, members in left.items():
+            found[pk] |= dict.fromkeys((one for one in members if int(told.get(one) or 0) < least[pk]), why)
+    return found
+
+
 def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> set[int]:
-    """
-    Return those of these members for whom a campaign is by now: by level and segment, with a confirmed address and so
-    many orders as it asks for. Some five queries, however many members.
-    """
-    ids = {pk for pk, _at in meant_then(row=campaign, asked={(pk, at) for pk in member_ids})}
-    if campaign.confirmed_only and ids:
-        confirmed = facts.get(CONFIRMED)(members=sorted(ids), at=at) if CONFIRMED in facts else {}
-        ids = {pk for pk in ids if confirmed.get(pk)}
-    if campaign.orders_wanted and ids:
-        orders = facts.get(FINAL_ORDERS)(members=sorted(ids), at=at) if FINAL_ORDERS in facts else {}
-        ids = {pk for pk in ids if orders.get(pk, 0) >= campaign.orders_wanted}
-    return ids
+    """Return those of these members for whom a campaign is by now."""
+    return set(member_ids).difference(speaks_against(campaigns=[campaign], member_ids=member_ids, at=at)[campaign.pk])
 
 
 def goals_now(*, program_id: int) -> list[int]:
