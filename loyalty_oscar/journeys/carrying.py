@@ -111,7 +111,6 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     """Return the because code of what speaks against carrying out what is planned, by now; nothing where it comes."""
     campaign, member, program = occurrence.campaign, occurrence.member, occurrence.campaign.program
     is_promise = campaign.is_public and bool(promise_of(row=campaign))
-    says = campaign.texts.using(write_db()).exists()
     if member.user_id is None or member.erased_at or member.merged_into_id:
         return "has_left"
     is_over = campaign.ends_at is not None and campaign.ends_at <= at and not is_promise
@@ -136,6 +135,7 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
         return "held_back"
     if member.is_frozen(at=at):
         return "frozen"
+    says = campaign.texts.using(write_db()).exists()
     if says and member.pk not in allowed(purpose=Consent.Purpose.LETTERS, member_ids=[member.pk], at=at):
         return "no_consent"
     return ""
