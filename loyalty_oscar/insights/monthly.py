@@ -8,10 +8,11 @@ says how many months later it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -91,14 +92,13 @@ def count_months(*, at: datetime) -> Iterator[int]:
         known = max(oldest, local_day(at=begin, zone=zone).replace(day=1)) if begin else now
         rows = Month.objects.using(write_db()).filter(program=program)
         rows.filter(month__lt=known).delete()
-        month = add_months(day=now, months=-1)
-        while month >= known:
+        months = [one for back in range(KEPT) if (one := add_months(day=now, months=-1 - back)) >= known]
+        for month, counted in _rows_of_cuts(program, months):
             with transaction.atomic(using=write_db()):
                 rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
-                found = [*_rows_of_cuts(program, month), *_members(program, month)]
+                found = [*counted, *_members(program, month)]
                 write_rows(rows=found)
             yield len(found)
-            month = add_months(day=month, months=-1)
         with transaction.atomic(using=write_db()):
             rows.filter(metric=Metric.COHORT).delete()
             found = list(_cohorts(program, since=known))
@@ -116,28 +116,31 @@ def _money(program: Program) -> Case:
     return Case(When(currency=program.currency, then=F("paid_minor")), default=0, output_field=BigIntegerField())
 
 
-def _rows(program: Program, *, until: date | None = None) -> Iterable[buying.Row]:
-    receipts = _receipts(program)
-    if until:
-        receipts = receipts.filter(placed_at__lt=start_of_day(day=until, zone=program.time_zone))
-    ordered = receipts.annotate(money=_money(program)).order_by("buyer", "placed_at", "pk")
+def _rows(program: Program) -> Iterable[buying.Row]:
+    ordered = _receipts(program).annotate(money=_money(program)).order_by("buyer", "placed_at", "pk")
     return ordered.values_list("buyer", "placed_at", "money").iterator(chunk_size=TOGETHER)
 
 
-def _rows_of_cuts(program: Program, month: date) -> Iterator[Month]:
-    spans = [cut.span(month=month) for cut in CUTS]
-    rows = _rows(program, until=spans[0].until)
-    for cut, found in zip(CUTS, buying.count(rows=rows, spans=spans, zone=program.time_zone), strict=True):
-        for metric, n, value in (
-            (Metric.START, found.start, 0),
-            (Metric.END, found.end, 0),
-            (Metric.ACQUIRED, found.acquired, found.turnover - found.existing),
-            (Metric.KEPT, found.kept, 0),
-            (Metric.BUYERS, found.buyers, found.turnover),
-            (Metric.REPEATERS, found.repeaters, 0),
-            (Metric.EXISTING, found.buyers - found.acquired, found.existing),
-        ):
-            yield Month(program=program, month=month, metric=metric, cut=cut.name, n=n, value=value)
+def _rows_of_cuts(program: Program, months: Sequence[date]) -> Iterator[tuple[date, list[Month]]]:
+    """Yield the months with their rows. Orders are read once, for all cuts of all months."""
+    asked = [(month, cut) for month in months for cut in CUTS]
+    spans = [cut.span(month=month) for month, cut in asked]
+    found = buying.count(rows=_rows(program), spans=spans, zone=program.time_zone) if spans else []
+    for month, counted in groupby(zip(asked, found, strict=True), key=lambda one: one[0][0]):
+        yield month, [row for (_month, cut), one in counted for row in _rows_of(program, month, cut, one)]
+
+
+def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Iterator[Month]:
+    for metric, n, value in (
+        (Metric.START, found.start, 0),
+        (Metric.END, found.end, 0),
+        (Metric.ACQUIRED, found.acquired, found.turnover - found.existing),
+        (Metric.KEPT, found.kept, 0),
+        (Metric.BUYERS, found.buyers, found.turnover),
+        (Metric.REPEATERS, found.repeaters, 0),
+        (Metric.EXISTING, found.buyers - found.acquired, found.existing),
+    ):
+        yield Month(program=program, month=month, metric=metric, cut=cut.name, n=n, value=value)
 
 
 def _members(program: Program, month: date) -> Iterator[Month]:
