@@ -24,22 +24,22 @@ from loyalty_oscar.program.queries import worth_of
 from .buying import Buying, CohortMonth
 from .ifrs import split
 from .queries import FlowMonth
-from .tables import BARE, Column, FiguresTable, Sort, sums_of
+from .tables import BARE, FLOWS, Column, FiguresTable, Sort, sums_of
 
 #: What a cohort has spent is told after so many months.
 AGES = (0, 1, 2, 3, 6, 9, 12)
 #: Orders whose points are asked for at a time.
 TOGETHER = 500
-#: What points did, in the order of the sentence: the flow, whether it is subtracted, and whether it is always told.
-FORWARD = (
-    (Flow.GIVEN, False, True),
-    (Flow.IMPORTED, False, False),
-    (Flow.BY_HAND, False, False),
-    (Flow.BETWEEN, False, False),
-    (Flow.USED, True, True),
-    (Flow.OUT, True, True),
-    (Flow.BACK, True, True),
-)
+#: What points did, in the order of the sentence, and whether it is always told.
+FORWARD = {
+    Flow.GIVEN: True,
+    Flow.IMPORTED: False,
+    Flow.BY_HAND: False,
+    Flow.BETWEEN: False,
+    Flow.USED: True,
+    Flow.OUT: True,
+    Flow.BACK: True,
+}
 
 
 def value_of(*, unit: Unit) -> Fraction | None:
@@ -202,21 +202,13 @@ def cohorts(*, unit: Unit, found: Mapping[tuple[date, int], CohortMonth], today:
 
 def forward(*, unit: Unit, flows: Sequence[FlowMonth]) -> FiguresTable:
     """Return how what is owed, less what members have to make up, went from the start of each month to its end."""
-    names = {
-        Flow.GIVEN: pgettext("loyalty", "Given"),
-        Flow.IMPORTED: pgettext("loyalty", "Imported"),
-        Flow.BY_HAND: pgettext("loyalty", "By hand"),
-        Flow.BETWEEN: pgettext("loyalty", "Between members"),
-        Flow.USED: pgettext("loyalty", "Used"),
-        Flow.OUT: pgettext("loyalty", "Run out"),
-        Flow.BACK: pgettext("loyalty", "Taken back"),
-    }
-    told = [row for row in FORWARD if row[2] or any(month.flows.get(row[0]) for month in flows)]
+    columns = {flow: (str(label), sign) for flow, label, sign, _always in FLOWS}
+    told = [flow for flow, always in FORWARD.items() if always or any(month.flows.get(flow) for month in flows)]
     rows = [
         [
             (month.first, month.last),
             month.end.net - sum(month.flows.values()),
-            *((-1 if is_out else 1) * month.flows.get(flow, 0) for flow, is_out, _always in told),
+            *(columns[flow][1] * month.flows.get(flow, 0) for flow in told),
             month.end.net,
             month.end.net,
         ]
@@ -229,7 +221,7 @@ def forward(*, unit: Unit, flows: Sequence[FlowMonth]) -> FiguresTable:
         columns=[
             Column(pgettext("loyalty", "Month"), Sort.MONTH),
             Column(pgettext("loyalty", "Opening")),
-            *(Column(names[flow]) for flow, _is_out, _always in told),
+            *(Column(columns[flow][0]) for flow in told),
             Column(pgettext("loyalty", "Closing")),
             Column(pgettext("loyalty", "Worth today"), Sort.WORTH),
         ],
