@@ -100,8 +100,7 @@ READY = (
         subject=pgettext_lazy("loyalty", "What goes with {product}"),
         body=pgettext_lazy(
             "loyalty",
-            "Hello {first_name},\n\nwho bought {product} often took one of these as well. Have a look:\n"
-            "{link}\n\n{shop}",
+            "Hello {first_name},\n\nwho bought {product} often took one of these as well.\n\n{shop}",
         ),
     ),
     ReadyCampaign(
@@ -130,8 +129,8 @@ READY = (
         subject=pgettext_lazy("loyalty", "Is something running low, {first_name}?"),
         body=pgettext_lazy(
             "loyalty",
-            "Hello {first_name},\n\nusually you would have been here by now. So that the next time is soon, there is"
-            " {gift} in your account.\n{link}\n\n{shop}",
+            "Hello {first_name},\n\nusually you would have been here by now. For the next time, this lies in your"
+            " account: {gift}.\n{link}\n\n{shop}",
         ),
     ),
     ReadyCampaign(

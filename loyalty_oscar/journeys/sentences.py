@@ -115,7 +115,7 @@ def _says(campaign: Campaign, texts: Sequence[CampaignText]) -> Iterator[str]:
     if asked in questions:
         yield pgettext("loyalty", "It asks: “%(question)s”") % {"question": questions.get(asked).text}
     if campaign.params.get("related"):
-        yield pgettext("loyalty", "It shows what goes with what was bought.")
+        yield pgettext("loyalty", "It shows what goes with what was bought, and is not written where nothing does.")
 
 
 def goal_sentence(*, goal: Goal, names: list[str], unit: Unit) -> str:

@@ -122,6 +122,11 @@ def _stopped_before(p: Params) -> str:
     return pgettext("loyalty", "Not sent: something was wrong with the order")
 
 
+@say("nothing_goes_with_it")
+def _nothing_goes_with_it(p: Params) -> str:
+    return pgettext("loyalty", "Not sent: nothing is for sale that goes with what was bought")
+
+
 @say("gives_less")
 def _gives_less(p: Params) -> str:
     return pgettext("loyalty", "Not given: another campaign gave more for the same")

@@ -15,7 +15,7 @@ from loyalty_oscar.program.events import NotYet
 from loyalty_oscar.program.models import Event
 
 from ..notices.letters import language_of
-from .messages import message_about
+from .messages import message_about, why_empty
 
 
 def deliver_by(*, code: str, event: Event, at: datetime) -> str:
@@ -37,6 +37,8 @@ def deliver_by(*, code: str, event: Event, at: datetime) -> str:
         message = message_about(occurrence=occurrence, key=event.key, language=language, at=at)
         if message is None:
             return "nothing left to tell"
+        if why := why_empty(message=message, campaign=occurrence.campaign):
+            return _skipped(occurrence, why, at)
         if not take_leave(occurrence=occurrence, at=at):
             days = occurrence.campaign.program.letter_days
             raise NotYet(until=may_write_from(member_id=member.pk, letter_days=days) or at)

@@ -37,6 +37,7 @@ def letter_of(*, message: Message) -> Letter:
         "text": message.text,
         "html": _html(message),
         "link": message.link,
+        "has_link": message.link in message.text,
         "stop_link": message.stop_link,
         "answers": message.answers,
         "products": message.products,

@@ -62,7 +62,8 @@ def message_of(
     if text is None:
         return None
     site = site_of(member=member)
-    link = _link(campaign, order_id, site)
+    products = _products(member, order_id, site, at) if campaign.params.get("related") else ()
+    link = products[0][1] if products else _link(campaign, order_id, site)
     values = {
         "first_name": first_name(user=member.user),
         "shop": settings.OSCAR_SHOP_NAME,
@@ -79,12 +80,17 @@ def message_of(
         link=link,
         stop_link=stop_link(member=member, site=site),
         answers=_answers(campaign.params, member, source, order_id, site),
-        products=_products(member, order_id, site, at) if campaign.params.get("related") else (),
+        products=products,
     )
 
 
+def why_empty(*, message: Message, campaign: Campaign) -> str:
+    """Return the because code of what a letter is to show and cannot; nothing where it shows what it speaks of."""
+    return "nothing_goes_with_it" if campaign.params.get("related") and not message.products else ""
+
+
 def _link(campaign: Campaign, order_id: int | None, site: Site) -> str:
-    """Return where a letter leads: to its order, to what it gives, else into the shop."""
+    """Return where a letter without products leads: to its order, to what it gives, else into the shop."""
     orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id)
     number = orders.values_list("number", flat=True).first() if order_id else None
     if number:

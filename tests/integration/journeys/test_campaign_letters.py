@@ -104,6 +104,16 @@ class TestALetter:
         assert "Something is wrong: http" in body
         assert str(order.number) in body
 
+    @pytest.mark.parametrize("body", ["Look: {link}", "Look."])
+    def test_tells_once_where_it_leads(self, unit, member, body):
+        says(a_campaign(unit, points=0), body=body)
+        reviewed(member)
+        leave(NOON)
+
+        (letter,) = mail.outbox
+        assert letter.body.count("http://example.com/catalogue/") == 1
+        assert "\n\n\n" not in letter.body
+
     def test_of_a_reward_names_it(self, unit, member):
         reward = RewardFactory(program=unit.program, name="A grooming")
         says(a_campaign(unit, points=0, reward=reward, is_public=False), subject="For you: {gift}")
@@ -120,6 +130,16 @@ class TestALetterThatMayNotGo:
 
         assert leave(NOON) == []
         assert whys() == [("skipped", "no_consent")]
+
+    def test_would_show_what_goes_with_something_where_nothing_does(self, unit, member):
+        campaign = says(a_campaign(unit, "order-final", points=0, params={"related": True}), subject="Goes with it")
+        arrive(buy(member.user, (a_product("Kennel"), 1), on=day(5, 1)), on=day(5, 3))
+        assert a_night(NOON) == 1
+
+        assert "Goes with it" not in leave(NOON)
+        assert whys() == [("skipped", "nothing_goes_with_it")]
+        campaign.refresh_from_db()
+        assert campaign.given == 0
 
     def test_lost_the_consent_between_planned_and_told_and_keeps_why(self, unit, member):
         campaign = says(a_campaign(unit, points=0))

@@ -112,7 +112,14 @@ class TestACampaignReads:
             (["en", "de"], {}, ["It writes in English, German."]),
             (["en"], {"question": "away"}, ["It writes in English.", f"It asks: “{WHY}”"]),
             (["en"], {"question": "gone"}, ["It writes in English."]),
-            (["en"], {"related": True}, ["It writes in English.", "It shows what goes with what was bought."]),
+            (
+                ["en"],
+                {"related": True},
+                [
+                    "It writes in English.",
+                    "It shows what goes with what was bought, and is not written where nothing does.",
+                ],
+            ),
         ],
     )  # fmt: skip
     def test_what_it_says(self, unit, languages, params, said):

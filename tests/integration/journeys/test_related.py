@@ -7,13 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.journeys.messages import message_of
 from loyalty_oscar.shop.journeys.related import related
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory, SaleFactory
 from tests.orders import Line, Order
 from tests.storefront import TODAY, a_club_without_rules, a_product, arrive, buy, day, send_back, variants
 
-from .deeds import a_member
+from .deeds import a_campaign, a_member, says
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,15 @@ class TestWhatALetterShows:
         assert shown(member) and set(shown(member)) <= {thing.title for thing in dogs[1:]}
         assert len(shown(member)) == 3
         assert len(shown(member, most=1)) == 1
+
+    def test_stands_in_it_and_the_letter_leads_to_the_first(self, unit, dogs, past):
+        member = a_member(unit)
+        order = buy(member.user, (dogs[0], 1), on=day(5, 1))
+        campaign = says(a_campaign(unit, "order-final", points=0, params={"related": True}))
+        about = {"member": member, "key": "1", "source": f"order:{order.pk}", "order_id": order.pk, "points": 0}
+        message = message_of(campaign=campaign, language="en", at=TODAY, **about)
+        assert [title for title, _address in message.products] == shown(member, order_id=order.pk)
+        assert message.link == message.products[0][1]
 
     def test_is_of_the_one_order_that_the_letter_is_about(self, unit, dogs, cats, past):
         member = a_member(unit)
