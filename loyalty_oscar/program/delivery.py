@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.kernel.errors import in_short
 
 from .db import write_db
-from .events import Consumer, NotYet, consumers
+from .events import Consumer, NotYet, PerhapsSent, consumers
 from .models import Delivery, Event
 from .rows import write_rows
 
@@ -108,6 +108,9 @@ def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
         return False
     except Exception as error:
         logger.warning("message %s could not be sent", delivery, exc_info=True)
+        if isinstance(error, PerhapsSent) and not consumer.is_repeatable:
+            _note(delivery, error=f"{PERHAPS}: {error}")
+            return False
         _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())
         return False
     _note(delivery, is_open=False, done_at=at, error=why_not)

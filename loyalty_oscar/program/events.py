@@ -45,7 +45,8 @@ class Deliver(Protocol):
     Does what a consumer does about an event, outside of any transaction.
 
     Returns "" when it is done, or in a few words why there was nothing to do. It may raise `NotYet`. What else it
-    raises is written down, and it is tried again after a pause. `event.member` and its `user` and `program` are loaded.
+    raises is written down, and it is tried again after a pause, unless it must not come twice and perhaps came
+    (`PerhapsSent`). `event.member` and its `user` and `program` are loaded.
     """
 
     def __call__(self, *, event: Event, at: datetime) -> str: ...
@@ -57,6 +58,14 @@ class NotYet(LoyaltyError):
     def __init__(self, *, until: datetime) -> None:
         super().__init__(f"not before {until.isoformat()}")
         self.until = until
+
+
+class NotSent(LoyaltyError):
+    """Nothing has left, and whoever was to be told knows nothing: it is tried again after a pause."""
+
+
+class PerhapsSent(LoyaltyError):
+    """Nobody knows whether something has left: what is not to come twice is not tried again."""
 
 
 def growing(tries: int) -> timedelta:
@@ -74,8 +83,9 @@ class Consumer:
     """
     Somebody who gets events of some topics from the moment of its registration on; older ones never.
 
-    At least once, unless `is_repeatable` is false: then a try whose process died is not made again, and its delivery
-    says "perhaps sent". `pause` answers with the pause after so many tries, `tries` how many there are at most.
+    At least once, unless `is_repeatable` is false: then a try whose process died, or that raised `PerhapsSent`, is not
+    made again, and its delivery says "perhaps sent". `pause` answers with the pause after so many tries, `tries`
+    how many there are at most.
     """
 
     topics: Container[str]

@@ -6,6 +6,8 @@ from django.utils.html import escape, format_html, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 
 from loyalty_oscar.journeys.channels import LETTER, Message, channels
+from loyalty_oscar.kernel.errors import in_short
+from loyalty_oscar.program.events import NotSent, PerhapsSent
 from loyalty_oscar.program.models import Member
 
 from ..notices.arrival import is_reached
@@ -25,7 +27,12 @@ class ByMail:
 
     def send(self, *, message: Message) -> None:
         """Mail it, with the headers by which mail programs stop letters at one press."""
-        dispatch(topic=LETTER, key=message.key, member=message.member, letter=letter_of(message=message))
+        try:
+            dispatch(topic=LETTER, key=message.key, member=message.member, letter=letter_of(message=message))
+        except PerhapsSent:
+            raise
+        except Exception as error:
+            raise NotSent(in_short(error)) from error
 
 
 def letter_of(*, message: Message) -> Letter:

@@ -1,6 +1,7 @@
 """Letters of campaigns: with consent, by day, with a pause, at most once, safe, and by every channel of the store."""
 
 from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
@@ -207,28 +208,63 @@ class TestALetterThatMayNotGo:
         assert whys(source="review:3") == [("skipped", "too_late")]
 
 
-class Refusing(EmailBackend):
-    """A mail server that takes nothing while it is away."""
+class Failing(EmailBackend):
+    """A mail server that fails: as it is called (`at_call`), or as it was handed a letter (`at_letter`)."""
 
-    away = True
+    at_call = at_letter = None
+
+    def open(self):
+        if self.at_call:
+            raise self.at_call
 
     def send_messages(self, messages):
-        if self.away:
-            raise OSError("nobody answers")
+        if self.at_letter:
+            raise self.at_letter
         return super().send_messages(messages)
 
 
-class TestATry:
-    BACKEND = f"{__name__}.Refusing"
+#: Ends of a try with which nothing has left.
+REFUSED = [
+    {"at_call": OSError("nobody answers")},
+    {"at_call": TimeoutError("timed out")},
+    {"at_letter": SMTPDataError(451, b"later")},
+    {"at_letter": SMTPSenderRefused(450, b"later", "shop@example.com")},
+    {"at_letter": SMTPRecipientsRefused({"boris@example.com": (450, b"full")})},
+]
+#: Ends of which nobody knows whether the letter was taken.
+IN_DOUBT = [TimeoutError("timed out"), SMTPServerDisconnected("gone"), ConnectionResetError("reset")]
 
-    def test_that_failed_is_made_again_and_takes_no_second_leave(self, unit, member, monkeypatch):
+
+class TestATry:
+    BACKEND = f"{__name__}.Failing"
+
+    @pytest.mark.parametrize("fault", REFUSED, ids=repr)
+    def test_with_which_nothing_left_is_made_again_and_takes_no_second_leave(self, unit, member, monkeypatch, fault):
         says(a_campaign(unit, points=0))
         reviewed(member)
         with override_settings(EMAIL_BACKEND=self.BACKEND):
+            for name, error in fault.items():
+                monkeypatch.setattr(Failing, name, error)
             assert leave(NOON) == []
-            monkeypatch.setattr(Refusing, "away", False)
+            monkeypatch.undo()
             assert leave(NOON + timedelta(hours=1)) == ["Hello Boris"]
             assert leave(NOON + timedelta(hours=9)) == []
+
+    @pytest.mark.parametrize("error", IN_DOUBT, ids=repr)
+    def test_without_an_answer_is_not_made_again_but_that_of_a_contract_notice_is(
+        self, unit, member, monkeypatch, error
+    ):
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+        monkeypatch.setattr(Failing, "at_letter", error)
+        with override_settings(EMAIL_BACKEND=self.BACKEND):
+            assert leave(NOON) == []
+            monkeypatch.undo()
+            assert leave(NOON + timedelta(hours=1)) == ["Boris, 50 paws for your review"]
+            assert leave(NOON + timedelta(days=1)) == []
+        letter = Delivery.objects.get(consumer="campaign-mail")
+        assert letter.error == f"perhaps sent: {type(error).__name__}: {error}"
+        assert (letter.is_open, letter.done_at) == (False, None)
 
     def test_whose_process_died_is_not_made_again(self, unit, member, monkeypatch):
         says(a_campaign(unit, points=0))
@@ -237,7 +273,7 @@ class TestATry:
         def dies(self, messages):
             raise SystemExit
 
-        monkeypatch.setattr(Refusing, "send_messages", dies)
+        monkeypatch.setattr(Failing, "send_messages", dies)
         with override_settings(EMAIL_BACKEND=self.BACKEND), pytest.raises(SystemExit):
             leave(NOON)
         assert leave(NOON + timedelta(days=1)) == []
@@ -248,14 +284,14 @@ class Sms:
     """A store's own channel."""
 
     def __init__(self):
-        self.sent, self.numbers, self.is_away = [], set(), False
+        self.sent, self.numbers, self.fault = [], set(), None
 
     def reaches(self, *, member):
         return member.pk in self.numbers
 
     def send(self, *, message):
-        if self.is_away:
-            raise OSError("no network")
+        if self.fault:
+            raise self.fault
         self.sent.append(message)
 
 
@@ -286,16 +322,17 @@ class TestAChannelOfTheStore:
 
         assert (leave(NOON), len(sms.sent), whys()) == ([], 1, [("done", "")])
 
-    def test_that_fails_is_tried_alone(self, unit, member, sms):
+    @pytest.mark.parametrize(("fault", "again"), [(extend.NotSent("no network"), 1), (TimeoutError("no answer"), 0)])
+    def test_that_fails_is_tried_alone_where_it_says_that_nothing_left(self, unit, member, sms, fault, again):
         sms.numbers.add(member.pk)
-        sms.is_away = True
+        sms.fault = fault
         says(a_campaign(unit, points=0))
         reviewed(member)
         assert leave(NOON) == ["Hello Boris"]
-        sms.is_away = False
+        sms.fault = None
 
         assert leave(NOON + timedelta(hours=1)) == []
-        assert len(sms.sent) == 1
+        assert len(sms.sent) == again
 
     def test_asks_for_consent_too(self, unit, sms):
         member = a_member(unit)
