@@ -17,10 +17,9 @@ from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
 from loyalty_oscar.program.queries import earns_at, member_of
-from loyalty_oscar.program.registries import promise_of
 
 from .carrying import carry_out_one
-from .giving import NothingLeft, State, post, take_from_budget, undo
+from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan
@@ -81,10 +80,11 @@ def _bring(
     member = _member(program, user_id, at) if campaigns else None
     if member is None:
         return None
-    promised = [campaign for campaign in campaigns if campaign.is_public and promise_of(row=campaign)]
+    promised = [campaign for campaign in campaigns if campaign.is_promise]
     against = speaks_against(campaigns=promised, member_ids=[member.pk], at=at)
     meant = [campaign for campaign in promised if not against[campaign.pk]]
-    later = meant[:1] if meant and meant[0].delay_days else []
+    # Those that give less wait beside it, for the case that it falls. What has a mark comes once in the whole program.
+    later = (meant[:1] if mark else meant) if meant and meant[0].delay_days else []
     given = None
     if meant and not later:
         now = [campaign for campaign in meant if not campaign.delay_days]
@@ -146,12 +146,13 @@ def _give_once(
     db = write_db()
     with transaction.atomic(using=db):
         lock(account_id=account_id)
-        known = Occurrence.objects.using(db).filter(PROMISED, member=member, source=source)
-        occurrence = known.select_related("campaign__reward").order_by("pk").first()
-        if occurrence and (occurrence.state in (State.DONE, State.PLANNED) or occurrence.barred_by):
+        rows = Occurrence.objects.using(db).filter(PROMISED, member=member, source=source)
+        known = list(rows.select_related("campaign__reward").order_by("pk"))
+        if any(one.state in (State.DONE, State.PLANNED) or one.barred_by for one in known):
             return None
+        occurrence = known[0] if known else None
         if occurrence:
-            campaign = take_from_budget(campaigns=[occurrence.campaign], points=occurrence.points)
+            campaign = count(occurrence=occurrence, campaigns=[occurrence.campaign])
         else:
             campaign = take_from_budget(campaigns=campaigns)
             occurrence = Occurrence(

@@ -108,8 +108,8 @@ def again(*, campaigns: Iterable[Campaign], member_id: int, source: str, at: dat
 
 def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
     """Plan anew what was withdrawn: it comes when it was due, or now."""
-    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name).to_json()
-    now = {"state": State.PLANNED, "is_open": True, "at": at, "because": because}
+    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name)
+    now = {"state": State.PLANNED, "is_open": True, "at": at, "because": occurrence.now_because(because)}
     rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk)
     rows.update(due_at=max(occurrence.due_at or at, at), **now)
 

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.kernel.errors import in_short
 
 from .db import write_db
-from .events import Consumer, NotYet, PerhapsSent, consumers
+from .events import PERHAPS, Consumer, NotYet, PerhapsSent, consumers
 from .models import Delivery, Event
 from .rows import write_rows
 
@@ -28,8 +28,6 @@ BATCH = 20
 HANDED = 500
 #: What happened and who was told of it is forgotten after so long.
 KEPT = timedelta(days=400)
-#: Of a try that is not made again though nobody knows how it ended.
-PERHAPS = "perhaps sent"
 
 
 def deliver(*, at: datetime) -> Iterator[tuple[str, int]]:

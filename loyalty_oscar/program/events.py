@@ -6,7 +6,7 @@ Whoever announces knows no consumer, and a consumer knows events alone. `deliver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ from .db import write_db
 from .models import Delivery, Event, Notice
 from .rows import write_rows
 
+#: Of a try that is not made again though nobody knows how it ended.
+PERHAPS = "perhaps sent"
 #: After the first try; each further pause is three times as long, so eight tries outlast a long weekend.
 FIRST_PAUSE = timedelta(minutes=5)
 
@@ -162,6 +164,18 @@ def unannounced(*, topic: str, happenings: Iterable[Happening]) -> list[Happenin
     for key in there.values_list("key", flat=True):
         del by_key[key]
     return list(by_key.values())
+
+
+def tell_again(*, topics: Collection[str], key: str, at: datetime) -> None:
+    """
+    Have those told of the events of a key who were not, because there was nothing to tell by then: now there is again.
+
+    Whom something was told, perhaps told, or is told yet, hears nothing more. One statement.
+    """
+    events = Event.objects.using(write_db()).filter(topic__in=topics, key=key)
+    closed = Delivery.objects.using(write_db()).filter(event__in=events, is_open=False)
+    closed = closed.exclude(error="").exclude(error__startswith=PERHAPS)
+    closed.update(is_open=True, attempts=0, next_at=at, done_at=None, error="")
 
 
 def withdraw(*, topic: str, prefix: str) -> None:

@@ -22,7 +22,6 @@ from loyalty_oscar.program.forms import (
     unit_chosen,
 )
 from loyalty_oscar.program.queries import count_members
-from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from ..models import Campaign
@@ -138,7 +137,7 @@ class CampaignForm(forms.ModelForm):
         offer_program(form=self)
         offer_code(form=self)
         stored, program = self.instance, chosen(form=self, name="program")
-        self.promised_before = bool(stored.pk and stored.is_on and stored.is_public and promise_of(row=stored))
+        self.promised_before = bool(stored.pk and stored.is_on and stored.is_promise)
         self.unit = unit_chosen(form=self)
         offer_for_whom(form=self, program=program)
         offer_promise(form=self, program=program)

@@ -22,7 +22,6 @@ from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.forms import language_name
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import promise_of
 
 from ..notices.letters import language_of
 from .messages import message_of
@@ -61,7 +60,7 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
         yield text % told
     if found.without:
         told = {"count": money.number(found.without)}
-        if campaign.is_public and promise_of(row=campaign):
+        if campaign.is_promise:
             text = npgettext(
                 "loyalty",
                 "%(count)s of them allows no letters, and finds it in the account.",

@@ -7,6 +7,7 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import override_settings
+from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.answers import save_answer
@@ -14,8 +15,9 @@ from loyalty_oscar.journeys.cases import open_case
 from loyalty_oscar.journeys.models import Case, Occurrence
 from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.people.consents import withdraw
-from loyalty_oscar.people.models import Contact
-from loyalty_oscar.program.models import Delivery, Event
+from loyalty_oscar.people.models import Consent, Contact
+from loyalty_oscar.program.models import Delivery, Event, Member
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.storefront import a_product, arrive, buy, day
 
@@ -23,6 +25,7 @@ from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
 
 pytestmark = pytest.mark.django_db
 NOON = day(5, 6)
+Order = get_model("order", "Order")
 
 
 @pytest.fixture
@@ -132,6 +135,40 @@ class TestALetterThatMayNotGo:
         assert why_not() == ["Not sent: no consent to letters"]
         campaign.refresh_from_db()
         assert campaign.given == 0
+
+    def test_leaves_once_the_consent_is_back_while_its_occasion_is_found(self, unit, member):
+        campaign = says(a_campaign(unit, "anniversary", points=0))
+        Member.objects.filter(pk=member.pk).update(joined_at=day(5, 6, 2025))
+        assert a_night(NOON) == 1
+        withdraw(member_id=member.pk, purpose="letters", at=NOON)
+        assert (leave(NOON), whys()) == ([], [("skipped", "no_consent")])
+
+        nights = [NOON + timedelta(days=days) for days in (1, 2, 3)]
+        assert [a_night(nights[0]), *leave(nights[0])] == [0]
+        Consent.objects.all().delete()
+        allows(member, at=nights[1])
+        assert [a_night(nights[1]), *leave(nights[1])] == [1, "Hello Boris"]
+        assert [a_night(nights[2]), *leave(nights[2])] == [0]
+        campaign.refresh_from_db()
+        assert campaign.given == 1
+
+    @pytest.mark.parametrize(("sent", "wanted"), [(False, 2), (True, 0)])
+    def test_leaves_once_its_order_stands_again_unless_it_has_left(self, unit, member, sent, wanted):
+        says(a_campaign(unit, "order-placed", points=50))
+        order = buy(member.user, (a_product(), 1), on=NOON)
+        a_night(NOON)
+
+        def ours(at):
+            return sum("50 paws" in subject or subject == "Hello Boris" for subject in leave(at))
+
+        assert not sent or ours(NOON) == 2
+        for status, hours in (("Cancelled", 1), ("Pending", 2)):
+            at = NOON + timedelta(hours=hours)
+            Order.objects.update(status=status)
+            sync_orders(order_ids=[order.pk], at=at)
+            a_night(at)
+            left = ours(at)
+        assert left == wanted
 
     def test_lost_the_consent_and_what_was_promised_stays_given(self, unit, member):
         says(a_campaign(unit, points=50))

@@ -216,6 +216,28 @@ class TestWhatTheStoreTells:
         assert [a_night(TODAY + timedelta(days=days)) for days in (2, 3, 4)] == [0, 1, 0]
         assert has(member) == (50, 0)
 
+    def test_knows_what_it_is_about_when_it_is_told_anew(self, unit):
+        a_campaign(unit, "wedding", delay_days=3), (member := a_member(unit))
+        what = {"program": unit.program, "user_id": member.user_id, "occasion": "wedding", "at": TODAY}
+        for _time in range(2):
+            act(**what, about={"product": "Kennel"})
+            row = Occurrence.objects.get()
+            assert (row.state, row.because["p"]["product"]) == ("planned", "Kennel")
+            undo_act(user_id=member.user_id, occasion="wedding", at=TODAY)
+        assert whys() == [("skipped", "campaign_withdrawn")]
+
+    @pytest.mark.parametrize(("is_on", "wanted"), [(True, 80), (False, 20)])
+    def test_brings_what_gives_less_where_the_better_one_falls_that_comes_later(self, unit, is_on, wanted):
+        best, member = a_campaign(unit, "wedding", points=80, delay_days=3), a_member(unit)
+        a_campaign(unit, "wedding", points=20)
+        assert self.told(unit, member) is None
+        Campaign.objects.filter(pk=best.pk).update(is_on=is_on)
+        for days in (3, 4):
+            a_night(TODAY + timedelta(days=days))
+            self.told(unit, member, TODAY + timedelta(days=days))
+        assert has(member) == (wanted, 0)
+        assert_clean()
+
     def test_surprises_at_once_and_beside_what_is_promised(self, unit):
         a_campaign(unit, "wedding", is_public=False, points=7), a_campaign(unit, "wedding")
         member = a_member(unit)
