@@ -7,6 +7,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys import following
 from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
@@ -157,6 +158,24 @@ class TestTheBestOfSeveralPromises:
 
         assert [a_night(day(5, number)) for number in (4, 11, 12)] == [0, 0, 0]
         assert has(member)[0] == 0
+
+
+class TestAGiftOfAnOrderOfSomebodyWhoWasMergedForAWhile:
+    @pytest.mark.parametrize("is_given_meanwhile", [True, False])
+    def test_goes_with_its_order_wherever_it_lies(self, unit, member, is_given_meanwhile):
+        a_campaign(unit, "order-placed")
+        order, other = buy(member.user, (a_product(), 1), on=day(5, 1)), a_member(unit, "other@example.com")
+        nights = [day(5, 2), day(5, 4)]
+        row = merge(member=member, into=other, actor="staff:1", at=day(5, 1))
+        came = a_night(nights[0]) if is_given_meanwhile else 0
+        unmerge(merge=row, actor="staff:1", at=day(5, 3))
+        assert came + a_night(nights[1]) == 1
+        mine, theirs = has(member)[0], has(other)[0]
+        assert (mine, theirs) == ((0, 50) if is_given_meanwhile else (50, 0))
+
+        cancel(order, on=day(5, 5))
+        assert (has(member), has(other)) == ((0, 0), (0, 0))
+        assert_clean()
 
 
 class TestARewardThatWasUsed:
