@@ -16,14 +16,14 @@ from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_r
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.queries import earns_at, member_of
+from loyalty_oscar.program.queries import earns_at, goes_on_as
 
 from .carrying import carry_out_one
 from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan
-from .queries import PROMISED, speaks_against
+from .queries import PROMISED, given_to, speaks_against
 
 
 def act(
@@ -118,7 +118,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
         return None
     if program.enrolment == Program.Enrolment.AUTOMATIC:
         return program_operations.join(program=program, user_id=user_id, at=at)
-    return member_of(program_id=program.pk, user_id=user_id)
+    return goes_on_as(user_id=user_id).filter(program=program).first()
 
 
 def _give(*, member: Member, campaigns: Sequence[Campaign], **what: Any) -> Occurrence | None:
@@ -178,7 +178,7 @@ def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but
     """
     source = source_of(occasion=occasion, detail=detail)
     there = Occurrence.objects.using(write_db()).filter(source=source, state__in=(State.DONE, State.PLANNED))
-    there = there.filter(member__user_id=user_id).select_related("campaign")
+    there = there.filter(given_to(user_id=user_id)).select_related("campaign")
     there = there.exclude(program=but) if but else there
     return sum(_withdraw(occurrence, at) for occurrence in there.order_by("pk"))
 
