@@ -15,6 +15,7 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program.abstract import EITHER_ONE, ForWhom, Promising, not_both
+from loyalty_oscar.program.lines import LinesField
 from loyalty_oscar.program.models import Member, Program, code_validator
 from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
@@ -149,7 +150,7 @@ class CampaignText(models.Model):
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="texts", db_index=False)
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=12)
     subject = models.CharField(pgettext_lazy("loyalty", "subject"), max_length=150)
-    body = models.TextField(pgettext_lazy("loyalty", "text"), max_length=5000)
+    body = LinesField(pgettext_lazy("loyalty", "text"), max_length=5000)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "text of a campaign")
