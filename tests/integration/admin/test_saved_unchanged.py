@@ -161,9 +161,7 @@ def everything_set_up():
     program.excluded_set = cards
     program.save()
     ladder = a_ladder(unit=unit, gifts=(0, 50, 100))
-    Tier.objects.filter(ladder=ladder, rank=2).update(
-        names={"de": "Silber"}, color="#55636A", text="A card\n\nA call"
-    )
+    Tier.objects.filter(ladder=ladder, rank=2).update(names={"de": "Silber"}, color="#55636A", text="A card\n\nA call")
     MemberPrice.objects.create(tier=ladder.tiers.get(rank=2), product_set=beds, percent=10, starts_at=day(1, 1))
     MemberPrice.objects.create(tier=ladder.tiers.get(rank=3), percent=5, starts_at=day(1, 1), ends_at=day(2, 1))
     Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=2050)
