@@ -193,6 +193,6 @@ occasions.register(BIRTHDAY)(
 )
 occasions.register(ANNIVERSARY)(Occasion(due=anniversaries))
 occasions.register(LATE)(Occasion(due=late_ones, stands=late_stands))
-occasions.register(DAY)(Occasion(due=on_a_day, params=("month", "day")))
+occasions.register(DAY)(Occasion(due=on_a_day, for_all=True, params=("month", "day")))
 occasions.register(SURPRISE)(Occasion(due=surprises, params=("members",)))
 occasions.register(LEVEL)(Occasion(stands=level_stands))

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from oscar.core.loading import get_model
 
+from loyalty_oscar.journeys.audience import audience
 from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
@@ -107,6 +108,22 @@ class TestADayOfTheYear:
             (second.pk, "day:2026-12-06"),
         }
         assert a_night(day(12, 6, 2027)) == 2
+
+    @pytest.mark.parametrize(
+        ("campaign", "wanted"),
+        [({"points": 50}, 3), ({"points": 50, "is_public": False}, 1), ({"points": 0}, 1)],
+        ids=["a promise", "a surprise", "a letter alone"],
+    )
+    def test_plans_nothing_for_whom_only_a_letter_would_reach_that_may_not_go(self, unit, campaign, wanted):
+        first, second, _third = people(unit, 3)
+        allows(first)
+        campaign = says(a_campaign(unit, "day", params={"month": 12, "day": 6}, **campaign))
+        assert audience(campaign=campaign, at=day(12, 6)).without == 2
+        assert (a_night(day(12, 6)), Occurrence.objects.count()) == (wanted, wanted)
+
+        allows(second)
+        assert a_night(day(12, 8)) == (wanted == 1), "it is still found"
+        assert_clean()
 
 
 class TestSurprises:
