@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.html import escape, format_html, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 
@@ -52,8 +54,11 @@ def letter_of(*, message: Message) -> Letter:
 
 
 def _html(message: Message) -> SafeString:
+    """Return the text as HTML. Its link is one wherever it stands alone, and not as a part of another address."""
+    alone = rf"(?<![\w/=&?%#]){re.escape(message.link)}(?=[^\w/]*(?:\s|$))"
     link = format_html('<a href="{0}">{0}</a>', message.link)
-    return mark_safe(linebreaks(escape(message.text)).replace(escape(message.link), link))
+    between = re.split(alone, message.text) if message.link else [message.text]
+    return mark_safe(linebreaks(link.join(escape(part) for part in between)))
 
 
 channels.register("mail")(ByMail())

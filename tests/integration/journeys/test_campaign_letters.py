@@ -7,6 +7,7 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import override_settings
+from django.utils.html import escape
 from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
@@ -14,6 +15,7 @@ from loyalty_oscar.journeys.answers import save_answer
 from loyalty_oscar.journeys.cases import open_case
 from loyalty_oscar.journeys.models import Case, Occurrence
 from loyalty_oscar.journeys.operations import act, undo_act
+from loyalty_oscar.journeys.texts import fill
 from loyalty_oscar.people.consents import withdraw
 from loyalty_oscar.people.models import Consent, Contact
 from loyalty_oscar.program.models import Delivery, Event, Member
@@ -85,6 +87,32 @@ class TestALetter:
 
         html = mail.outbox[0].alternatives[0][0]
         assert "<b>Eve" not in html and "<i>Dear" not in html and "&lt;i&gt;Dear" in html
+
+    @pytest.mark.parametrize(
+        ("body", "links"),
+        [
+            ("{link}", 1),
+            ("See {link}. Or ({link}), or:\n{link}!", 3),
+            ("“{link}” {link}", 2),
+            ("{link}sale {link}?a=1 {link}/x", 0),
+            ("http://other.example/?next={link}", 0),
+            ("{link}sale or {link}", 1),
+            ("<{link}>", 1),
+        ],
+    )
+    def test_leads_to_its_link_and_to_no_part_of_another_address(self, unit, member, body, links):
+        says(a_campaign(unit, points=0), body=body)
+        reviewed(member)
+        leave(NOON)
+
+        (letter,) = mail.outbox
+        html, told = (
+            letter.alternatives[0][0],
+            escape(fill(text=body, values={"link": "http://example.com/catalogue/"})),
+        )
+        shown = '<a href="http://example.com/catalogue/">http://example.com/catalogue/</a>'
+        assert html.count(shown) == links
+        assert told.replace("\n", "") in html.replace(shown, "http://example.com/catalogue/").replace("<br>", "")
 
     def test_is_written_in_the_members_language_else_in_the_shops(self, unit, member):
         campaign = says(a_campaign(unit, points=0), subject="Hello")
