@@ -108,9 +108,10 @@ class NotBoughtTrait(BoughtTrait):
 
 
 def names_of(codes: Iterable[str]) -> str:
-    """Return what product sets are called; one that is gone by its code."""
+    """Return what product sets are called, each in quotation marks; one that is gone by its code."""
     names = dict(ProductSet.objects.filter(code__in=list(codes)).values_list("code", "name"))
-    return ", ".join(names.get(code, code) for code in codes)
+    quoted = pgettext("loyalty", "“%(name)s”")
+    return ", ".join(quoted % {"name": names.get(code, code)} for code in codes)
 
 
 def buyers(
