@@ -80,7 +80,7 @@ OF_ORDERS = (ORDER_PLACED, ORDER_FINAL, ORDER_RETURNED)
 occasions.register(SIGN_UP)(Occasion(because="address_confirmed", by_mail=False))
 occasions.register(REVIEW)(Occasion(because="reviewed"))
 occasions.register(WORD)(Occasion(because="code_word", by_mail=False))
-for _told in (JOINED, GOAL, LEAVING):
+for _told in (JOINED, GOAL):
     occasions.register(_told)(Occasion())
 for _told in OF_ORDERS:
     occasions.register(_told)(Occasion(params=("sets",)))

@@ -25,13 +25,13 @@ from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from ..models import Campaign
-from ..occasions import LATE, SURPRISE, WORD, fold, occasions
+from ..occasions import LATE, LEAVING, SURPRISE, WORD, fold, occasions
 from .params import FIELDS, param_fields, wrong_params
 
 #: A word of fewer letters is soon guessed.
 SHORTEST_WORD = 4
 #: What nobody is told of before it comes.
-UNASKED = (SURPRISE, LATE)
+UNASKED = (SURPRISE, LATE, LEAVING)
 #: Nobody plans farther ahead, or rests longer, in days.
 LONGEST = 3650
 PUBLIC = (

@@ -219,6 +219,7 @@ def _campaigns(unit, segment):
         "day": {"day": 29, "month": 2},
         "surprise": {"members": 3},
         "warranty": {"sets": ["cards", "beds"], "months": 24},
+        "leaving": {"months": 12},
         "order-final": {"sets": ["beds"], "question": "problem", "related": True},
     }
     all_of_it = {"rank": 2, "segment": segment, "delay_days": 3, "rest_days": 60, "most": 40, "confirmed_only": True}

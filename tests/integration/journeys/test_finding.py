@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.audience import audience
@@ -23,7 +24,7 @@ from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
 
-from .deeds import a_campaign, a_member, a_night, allows, has, says, whys
+from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +95,37 @@ class TestWhoIsLate:
 
         assert a_night(day(5, 9)) == 0
         assert whys() == [("skipped", "moment_over")]
+
+
+class TestAFarewell:
+    def test_comes_to_the_day_so_many_months_after_the_last_order_once(self, unit):
+        campaign, member = a_campaign(unit, "leaving", params={"months": 6}), a_member(unit)
+        a_receipt(unit, member, 6, on=day(1, 1)), a_receipt(unit, member, 7, on=day(1, 5))
+        a_receipt(unit, member, 8, on=day(1, 9), is_gone=True)
+
+        assert [a_night(day(7, number)) for number in (1, 4, 5, 6, 9)] == [0, 0, 1, 0, 0]
+        a_receipt(unit, member, 9, on=day(8, 31))
+        assert [a_night(day(2, number, 2027)) for number in (27, 28)] == [0, 1], "six months after 31 August"
+        assert [*campaign.occurrences.values_list("source", flat=True)] == ["leaving:7", "leaving:9"]
+
+    def test_does_not_come_to_who_ordered_again_before_it_leaves(self, unit):
+        says(a_campaign(unit, "leaving", points=0, params={"months": 6, "question": "farewell"}, delay_days=2))
+        silent, back = (allows(a_member(unit, f"{name}@example.com")) for name in ("silent", "back"))
+        for number, member in enumerate((silent, back)):
+            a_receipt(unit, member, number, on=day(1, 5))
+        a_night(day(7, 5))
+        a_receipt(unit, back, 9, on=day(7, 6))
+
+        assert (a_night(day(7, 7)), leave(day(7, 7))) == (1, ["Hello"])
+        assert whys() == [("done", ""), ("skipped", "moment_over")]
+        assert "The prices: http" in mail.outbox[0].body
+
+    def test_asks_a_query_a_day_where_nobody_fell_silent(self, unit, django_assert_max_num_queries):
+        a_campaign(unit, "leaving", params={"months": 6})
+        for number, member in enumerate(people(unit, 5)):
+            a_receipt(unit, member, number, on=day(1, 5))
+        with django_assert_max_num_queries(9):  # Of the week that is looked back.
+            assert list(find(at=day(5, 5))) == []
 
 
 class TestADayOfTheYear:
