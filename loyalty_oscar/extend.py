@@ -23,7 +23,7 @@ from loyalty_oscar.kernel.signatures import WrongSignature
 from loyalty_oscar.ledger.givers import Giver, Share, givers
 from loyalty_oscar.program import contributions
 from loyalty_oscar.program.contributions import Contribution
-from loyalty_oscar.program.events import Consumer, NotYet, consumers
+from loyalty_oscar.program.events import Consumer, NotSent, NotYet, PerhapsSent, consumers
 from loyalty_oscar.program.hooks import (
     DataExport,
     EarnRate,
@@ -163,6 +163,7 @@ __all__ = [
     "MergePart",
     "Message",
     "MomentNote",
+    "NotSent",
     "NotYet",
     "Occasion",
     "OrderEffect",
@@ -175,6 +176,7 @@ __all__ = [
     "PageContext",
     "PageGuard",
     "Payments",
+    "PerhapsSent",
     "Person",
     "Planned",
     "PlannedList",

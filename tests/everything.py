@@ -15,6 +15,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.sites.models import Site
 from django.core import mail
 from django.core.cache import cache
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import models, transaction
 from django.test import Client
 from django.urls import reverse
@@ -61,11 +62,8 @@ TRACES = ("zoequillfeather", "zoe.quillfeather", "quillfeather", "1715550199", "
 PASSWORD = "a good one"
 
 
-class Refusing:
+class Refusing(BaseEmailBackend):
     """A mail server that refuses one recipient for good, and says whom."""
-
-    def __init__(self, *args, **kwargs):
-        pass
 
     def send_messages(self, messages):
         raise OSError({EMAIL: (550, f"no {EMAIL} here, {FIRST} {LAST}".encode())})

@@ -12,6 +12,7 @@ from django.db.models import F, Q, Sum
 from django.utils.translation import npgettext_lazy, pgettext, pgettext_lazy
 
 from loyalty_oscar.program.abstract import ForWhom
+from loyalty_oscar.program.lines import LinesField
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
@@ -45,7 +46,7 @@ class Sale(models.Model):
         help_text=pgettext_lazy("loyalty", "Stands in the address of its page."),
     )
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-    text = models.TextField(pgettext_lazy("loyalty", "text"), blank=True)
+    text = LinesField(pgettext_lazy("loyalty", "text"), blank=True)
     picture = models.ImageField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/sales", blank=True)
     product_set = models.ForeignKey(
         ProductSet, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("loyalty", "products")

@@ -16,7 +16,8 @@ from itertools import groupby
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, When
+from django.db.models.functions import Cast, Coalesce
 
 from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
 from loyalty_oscar.people.models import Receipt
@@ -146,14 +147,16 @@ def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Ite
 def _members(program: Program, month: date) -> Iterator[Month]:
     """Yield what members paid in the periods that end with a month, one of each length. One query."""
     zone, until = program.time_zone, add_months(day=month, months=1)
+    # Of who was forgotten stays a buyer without a name.
+    who = Coalesce(Cast("member_id", CharField()), "buyer")
     sums: dict[str, Any] = {}
     for length in LENGTHS:
         within = Q(placed_at__gte=start_of_day(day=add_months(day=until, months=-length), zone=zone))
-        sums[f"n{length}"] = Count("member", filter=within, distinct=True)
+        sums[f"n{length}"] = Count(who, filter=within, distinct=True)
         sums[f"value{length}"] = Sum(_money(program), filter=within, default=0)
     first = add_months(day=until, months=-max(LENGTHS))
     since, before = (start_of_day(day=day, zone=zone) for day in (first, until))
-    theirs = _receipts(program).filter(member__isnull=False, placed_at__gte=since, placed_at__lt=before)
+    theirs = _receipts(program).filter(is_member=True, placed_at__gte=since, placed_at__lt=before)
     found = theirs.aggregate(**sums)
     for length in LENGTHS:
         n, value = found[f"n{length}"], found[f"value{length}"]

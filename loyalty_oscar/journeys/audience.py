@@ -11,7 +11,6 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.registries import promise_of
 
 from .models import Campaign, Occurrence
 from .occasions import is_held_out, occasions
@@ -50,9 +49,8 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
     ids = _meant(campaign, list(found)[:MOST], at)
     says = campaign.texts.exists()
     may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=ids, at=at) if says and ids else frozenset(ids)
-    is_promise = campaign.is_public and bool(promise_of(row=campaign))
     return Reach(
-        members=len(ids) if is_promise else len(may),
+        members=len(ids) if campaign.is_promise else len(may),
         without=len(ids) - len(may),
         more=len(found) > MOST,
         is_found=occasion.due is not None,

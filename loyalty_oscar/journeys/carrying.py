@@ -23,15 +23,17 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.queries import earns_at
-from loyalty_oscar.program.registries import promise_of
 
-from .giving import NothingLeft, State, post, take_from_budget
+from .giving import NothingLeft, State, count, post
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
+from .planning import stand_again
 from .queries import PROMISED, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
+#: Why a promise does not come of which another one gives more.
+GIVES_LESS = "gives_less"
 
 
 def carry_out(*, at: datetime) -> Iterator[int]:
@@ -82,16 +84,27 @@ def _carry_out(*, occurrence_id: int, account_id: int | None, at: datetime) -> b
         code = why_not(occurrence=occurrence, at=at)
         if not code:
             try:
-                take_from_budget(campaigns=[occurrence.campaign], points=occurrence.points)
+                count(occurrence=occurrence, campaigns=[occurrence.campaign])
             except NothingLeft:
                 code = "nothing_left"
         occurrence.state = {"": State.DONE, "held_back": State.HELD}.get(code, State.SKIPPED)
         occurrence.is_open, occurrence.at = False, at
-        occurrence.because = (Because(code) if code else because).to_json()
-        occurrence.save(using=write_db(), update_fields=["state", "is_open", "at", "because"])
+        occurrence.because = occurrence.now_because(Because(code)) if code else because.to_json()
+        occurrence.save(using=write_db(), update_fields=["state", "is_open", "at", "because", "is_kept"])
         if not code:
             post(occurrence=occurrence, because=because, at=at)
+        elif code != GIVES_LESS and occurrence.campaign.is_promise:
+            _let_less_come(occurrence, at)
         return not code
+
+
+def _let_less_come(occurrence: Occurrence, at: datetime) -> None:
+    """Plan anew what gave way to one that comes no more: what gives less was promised, too."""
+    rows = Occurrence.objects.using(write_db()).filter(PROMISED, member=occurrence.member, source=occurrence.source)
+    others = list(rows.exclude(pk=occurrence.pk).select_related("campaign").order_by("pk"))
+    for other in others if all(other.state != State.DONE for other in others) else ():
+        if other.state == State.SKIPPED and other.because["c"] == GIVES_LESS and not other.barred_by:
+            stand_again(occurrence=other, at=at)
 
 
 def _open_rows(pk: int, at: datetime) -> QuerySet[Occurrence]:
@@ -110,13 +123,12 @@ def _itself(db: str) -> tuple[str, ...]:
 def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     """Return the because code of what speaks against carrying out what is planned, by now; nothing where it comes."""
     campaign, member, program = occurrence.campaign, occurrence.member, occurrence.campaign.program
-    is_promise = campaign.is_public and bool(promise_of(row=campaign))
     if member.user_id is None or member.erased_at or member.merged_into_id:
         return "has_left"
-    is_over = campaign.ends_at is not None and campaign.ends_at <= at and not is_promise
+    is_over = campaign.ends_at is not None and campaign.ends_at <= at and not campaign.is_promise
     if not campaign.is_on or is_over or not earns_at(phases=program.phases.using(write_db()).all(), at=at):
         return "moment_over"
-    if not is_promise and occurrence.due_at and occurrence.due_at < at - timedelta(days=LATE_DAYS):
+    if not campaign.is_promise and occurrence.due_at and occurrence.due_at < at - timedelta(days=LATE_DAYS):
         return "too_late"
     if campaign.occasion not in occasions:
         return "moment_over"
@@ -128,7 +140,7 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
         return code
     if campaign.rest_days and _rests(occurrence, at):
         return "too_soon"
-    if is_promise:
+    if campaign.is_promise:
         return _outdone(occurrence, at)
     percent = 0 if campaign.is_public else program.holdout_percent
     if is_held_out(salt=program.salt, member_id=member.pk, percent=percent):
@@ -150,16 +162,16 @@ def _rests(occurrence: Occurrence, at: datetime) -> bool:
 
 def _outdone(occurrence: Occurrence, at: datetime) -> str:
     """
-    Return "gives_less" where another campaign that promised something for the same source gave it, or gives more and
+    Return `GIVES_LESS` where another campaign that promised something for the same source gave it, or gives more and
     still will: of several the one that gives most counts.
     """
     rows = Occurrence.objects.using(write_db()).filter(PROMISED, member=occurrence.member, source=occurrence.source)
     rows = rows.filter(state__in=(State.PLANNED, State.DONE)).exclude(pk=occurrence.pk)
     others = list(rows.select_related("campaign__program", "campaign__reward"))
     if any(other.state == State.DONE for other in others):
-        return "gives_less"
+        return GIVES_LESS
     mine = (-occurrence.campaign.weight, occurrence.campaign_id)
     better = [one.campaign for one in others if (-one.campaign.weight, one.campaign_id) < mine]
     better = [campaign for campaign in better if campaign.is_on and campaign.has_left]
     against = speaks_against(campaigns=better, member_ids=[occurrence.member_id], at=at)
-    return "gives_less" if any(not against[campaign.pk] for campaign in better) else ""
+    return GIVES_LESS if any(not against[campaign.pk] for campaign in better) else ""

@@ -47,7 +47,10 @@ class Channel(Protocol):
         ...
 
     def send(self, *, message: Message) -> None:
-        """Send a message. What it raises is written down, and the message is tried again after a pause."""
+        """
+        Send a message. What it raises is written down. Only where it says that nothing left (`NotSent`) the message is
+        tried again after a pause: of every other error nobody knows, and a letter comes at most once.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import reduce
 from operator import or_
@@ -24,12 +24,14 @@ from .occasions import (
     BIRTHDAY,
     DAY,
     LATE,
+    LEAVING,
     LEVEL,
     SURPRISE,
     Occasion,
     chance,
     days_between,
     is_held_out,
+    months_before,
     occasions,
     pairs_on,
     source_of,
@@ -76,8 +78,8 @@ def anniversaries(*, program: Program, campaign: Campaign, since: datetime, unti
     first = rows.aggregate(first=Min("joined_at"))["first"]
     for kept in days_between(since=since, until=until, zone=zone) if first else ():
         days = years_before(day=kept, first=periods.local_day(at=first, zone=zone))
-        ranges = [Q(joined_at__gte=start, joined_at__lt=over) for start, over in (_bounds(day, zone) for day in days)]
-        found = rows.filter(reduce(or_, ranges)).order_by("pk") if ranges else rows.none()
+        ranges = _within(days, zone, "joined_at")
+        found = rows.filter(ranges).order_by("pk") if ranges else rows.none()
         for member_id in found.values_list("pk", flat=True).iterator():
             yield member_id, f"{ANNIVERSARY}:{kept.year}", periods.start_of_day(day=kept, zone=zone)
 
@@ -101,10 +103,28 @@ def late_ones(*, program: Program, campaign: Campaign, since: datetime, until: d
             yield member_id, f"{LATE}:{order_id}", late_at
 
 
-def late_stands(*, occurrence: Occurrence, at: datetime) -> str:
-    """Who has ordered meanwhile is not late any more."""
+def silent_ones(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:
+    """Yield who ordered last so many months ago, to the day: once for each last order."""
+    months, zone = int(campaign.params.get("months", 0)), program.time_zone
+    receipts = Receipt.objects.using(write_db()).filter(**of_program(program, "member__"))
+    last = _last_orders(OuterRef("member_id")).values("order_id")[:1]
+    for kept in days_between(since=since, until=until, zone=zone) if months else ():
+        ranges = _within(months_before(day=kept, months=months), zone, "placed_at")
+        found = receipts.filter(ranges, order_id=Subquery(last)) if ranges else receipts.none()
+        for member_id, order_id in found.order_by("pk").values_list("member_id", "order_id").iterator():
+            yield member_id, f"{LEAVING}:{order_id}", periods.start_of_day(day=kept, zone=zone)
+
+
+def _within(days: Iterable[date], zone: str, column: str) -> Q:
+    """Return the condition that a moment is on one of these days; an empty one for none."""
+    spans = (_bounds(day, zone) for day in days)
+    return reduce(or_, (Q(**{f"{column}__gte": start, f"{column}__lt": over}) for start, over in spans), Q())
+
+
+def is_last(*, occurrence: Occurrence, at: datetime) -> str:
+    """Who has ordered since the order that an occurrence is about (`late:42`) is neither late nor silent any more."""
     last = _last_orders(occurrence.member_id).values_list("order_id", flat=True).first()
-    return "" if occurrence.source == f"{LATE}:{last}" else "moment_over"
+    return "" if occurrence.source.partition(":")[2] == str(last) else "moment_over"
 
 
 def _last_orders(member_id: Any) -> QuerySet[Receipt]:
@@ -192,7 +212,8 @@ occasions.register(BIRTHDAY)(
     Occasion(because="birthday_gift", least_orders=1, due=birthdays, stands=birthday_stands, params=("told_days",))
 )
 occasions.register(ANNIVERSARY)(Occasion(due=anniversaries))
-occasions.register(LATE)(Occasion(due=late_ones, stands=late_stands))
-occasions.register(DAY)(Occasion(due=on_a_day, params=("month", "day")))
+occasions.register(LATE)(Occasion(due=late_ones, stands=is_last))
+occasions.register(LEAVING)(Occasion(due=silent_ones, stands=is_last, params=("months",)))
+occasions.register(DAY)(Occasion(due=on_a_day, for_all=True, params=("month", "day")))
 occasions.register(SURPRISE)(Occasion(due=surprises, params=("members",)))
 occasions.register(LEVEL)(Occasion(stands=level_stands))

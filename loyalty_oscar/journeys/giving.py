@@ -17,11 +17,11 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
-from loyalty_oscar.kernel.promise import Promise
+from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Topic, announce, topics
+from loyalty_oscar.program.events import Topic, announce, tell_again, topics
 from loyalty_oscar.program.registries import promise_of
 
 from .channels import LETTER
@@ -85,6 +85,8 @@ def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
         program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
     told: dict[str, Any] = {"key": f"{_key(occurrence)}:{member_id}", "member_id": member_id, "at": at}
     says = campaign.texts.using(write_db()).exists()
+    # What was skipped, or taken back before it was told, is told now that it comes after all.
+    tell_again(topics=(LETTER, TOPIC), key=told["key"], at=at)
     if says:
         announce(topic=LETTER, payload={"occurrence": occurrence.pk}, **told)
     by_mail = campaign.occasion in occasions and occasions.get(campaign.occasion).by_mail
@@ -92,11 +94,25 @@ def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
         announce(topic=TOPIC, payload={"occurrence": occurrence.pk, "because": because.to_json()}, **told)
 
 
-def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
+def count(*, occurrence: Occurrence, campaigns: Sequence[Campaign]) -> Campaign:
+    """
+    Count an occurrence as given by the first of these campaigns that has anything left; raises `NothingLeft`.
+
+    What was kept as it was taken back is counted already.
+    """
+    if not occurrence.is_kept:
+        return take_from_budget(campaigns=campaigns, points=occurrence.points)
+    occurrence.is_kept = False
+    return occurrence.campaign
+
+
+def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> Outcome:
     """Take back what an occurrence brought; writes nothing of its own, so it can be foreseen."""
-    if promise := _promise(occurrence):
-        told: dict[str, Any] = {"member_id": occurrence.member_id, "key": _key(occurrence)}
-        program_operations.take_back(promise=promise, because=because, at=at, **told)
+    promise = _promise(occurrence)
+    if not promise:
+        return Outcome.NOTHING
+    told: dict[str, Any] = {"member_id": occurrence.member_id, "key": _key(occurrence)}
+    return program_operations.take_back(promise=promise, because=because, at=at, **told)
 
 
 def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> None:
@@ -117,13 +133,15 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
         found = Occurrence.objects.using(db).select_related("campaign__reward", "member__program__unit")
         occurrence = found.get(pk=occurrence_id)
         lock(account_id=open_account(member=occurrence.member, unit=occurrence.member.program.unit).pk)
-        told = {"is_open": False, "at": at, "because": because.to_json()}
+        told = {"is_open": False, "at": at, "because": occurrence.now_because(because)}
         one = Occurrence.objects.using(db).filter(pk=occurrence_id)
         if one.filter(state=State.PLANNED).update(state=State.SKIPPED, **told):
             return 0
         if not one.filter(state=State.DONE).update(state=State.BACK, **told):
             return 0
-        revoke(occurrence=occurrence, because=because, at=at)
+        if revoke(occurrence=occurrence, because=because, at=at) == Outcome.KEPT:
+            one.update(is_kept=True)
+            return 0
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
     return occurrence.points

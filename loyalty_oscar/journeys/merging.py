@@ -8,16 +8,22 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Merge
 
 from .models import Answer, Case, Goal, GoalStanding, GoalStep, Occurrence
 from .reaching import Reached, give_or_take, settle
+
+
+def merged_at(*, member: Member, into: Member) -> datetime:
+    """Return since when one member is merged into another."""
+    merges = Merge.objects.using(write_db()).filter(member=member, into=into, undone_at=None)
+    return merges.latest("pk").at
 
 
 class OccurrencesMove:
@@ -43,8 +49,11 @@ class OccurrencesMove:
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move it back."""
-        Occurrence.objects.using(write_db()).filter(pk__in=moved, member=into).update(member=member)
+        """Move it back; what was given meanwhile stays with its gift at the one who stays."""
+        rows = Occurrence.objects.using(write_db()).filter(pk__in=moved, member=into)
+        gifts = Q(points__gt=0) | Q(campaign__reward__isnull=False)
+        meanwhile = rows.filter(gifts, state=Occurrence.State.DONE, at__gte=merged_at(member=member, into=into))
+        rows.exclude(pk__in=list(meanwhile.values_list("pk", flat=True))).update(member=member)
 
 
 merge_parts.register("campaigns", order=60)(OccurrencesMove())
@@ -76,9 +85,11 @@ class AnswersMove:
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move it back."""
+        """Move it back; a case that was made good meanwhile stays with its gift at the one who stays."""
         Answer.objects.using(write_db()).filter(pk__in=moved["answers"], member=into).update(member=member)
-        Case.objects.using(write_db()).filter(pk__in=moved["cases"], member=into).update(member=member)
+        cases = Case.objects.using(write_db()).filter(pk__in=moved["cases"], member=into)
+        meanwhile = Q(state=Case.State.GIVEN, decided_at__gte=merged_at(member=member, into=into))
+        cases.exclude(meanwhile).update(member=member)
 
 
 merge_parts.register("answers", order=62)(AnswersMove())

@@ -5,13 +5,17 @@ reach, what each order counts for one, and how often a member reached it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.limits import MOST_BUDGET, MOST_POINTS
 from loyalty_oscar.program.abstract import EITHER_ONE, ForWhom, Promising, not_both
+from loyalty_oscar.program.lines import LinesField
 from loyalty_oscar.program.models import Member, Program, code_validator
 from loyalty_oscar.program.models.rewards import MOST_CLAIMS
 
@@ -111,6 +115,11 @@ class Campaign(Promising, ForWhom):
         return self.name
 
     @property
+    def is_promise(self) -> bool:
+        """Whether it is promised to members what they get: nobody is left out, and it comes however late."""
+        return self.is_public and (bool(self.points) or self.reward_id is not None)
+
+    @property
     def orders_wanted(self) -> int:
         """How many paid orders of a member must have arrived; what left the code asks for none."""
         if self.least_orders is not None:
@@ -141,7 +150,7 @@ class CampaignText(models.Model):
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="texts", db_index=False)
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=12)
     subject = models.CharField(pgettext_lazy("loyalty", "subject"), max_length=150)
-    body = models.TextField(pgettext_lazy("loyalty", "text"), max_length=5000)
+    body = LinesField(pgettext_lazy("loyalty", "text"), max_length=5000)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "text of a campaign")
@@ -166,7 +175,8 @@ class Occurrence(models.Model):
     `mark` is a keyed hash of what may bring something once in the whole program (a mailbox); it outlives the person.
     `at` is when it came into its `state`, and `because` says why. What staff took back (`barred_by`) is not given
     again. A planned one waits `is_open` until it is carried out when it is due (`due_at`); it goes with the order of
-    `order_id`, and its member was written to at `told_at`.
+    `order_id`, and its member was written to at `told_at`. A reward that was used already when it was taken back
+    `is_kept`: its campaign counts it as given all the same.
     """
 
     class State(models.TextChoices):
@@ -194,6 +204,7 @@ class Occurrence(models.Model):
     points = models.PositiveIntegerField(pgettext_lazy("loyalty", "how much"))
     mark = models.CharField(max_length=64, null=True, editable=False)
     barred_by = models.CharField(pgettext_lazy("loyalty", "taken back by"), max_length=40, blank=True, default="")
+    is_kept = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = pgettext_lazy("loyalty", "gift of a campaign")
@@ -210,6 +221,10 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return str(self.campaign)
+
+    def now_because(self, because: Because) -> dict[str, Any]:
+        """Return a because (JSON) that takes the place of the present one, with what that knows of its source."""
+        return Because(because.code, **{**self.because.get("p", {}), **because.params}).to_json()
 
 
 class Answer(models.Model):

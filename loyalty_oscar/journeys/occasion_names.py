@@ -30,7 +30,7 @@ NAMES: Mapping[str, Any] = {
     known.SURPRISE: pgettext_lazy("loyalty", "A surprise, for some members each month"),
     known.LATE: pgettext_lazy("loyalty", "No order for longer than this member’s own rhythm"),
     known.WARRANTY: pgettext_lazy("loyalty", "The end of a warranty"),
-    known.LEAVING: pgettext_lazy("loyalty", "Somebody leaves and deletes the profile"),
+    known.LEAVING: pgettext_lazy("loyalty", "A farewell, after a long silence"),
 }
 #: What the page says to each on which the kind of a new campaign is chosen, where its name does not say it all.
 HELP: Mapping[str, Any] = {
@@ -41,6 +41,7 @@ HELP: Mapping[str, Any] = {
         "loyalty", "Half as long again as this member usually takes between two orders; from three orders on."
     ),
     known.WARRANTY: pgettext_lazy("loyalty", "So many months after an order of these goods."),
+    known.LEAVING: pgettext_lazy("loyalty", "So many months after the last order of a member: the last letter."),
 }
 
 
@@ -68,7 +69,15 @@ def occasion_of(*, campaign: Campaign, sets: Mapping[str, str]) -> str:
             params["members"],
         )
         return text % {"count": money.number(params["members"])}
-    named = ", ".join(sets.get(code, code) for code in params.get("sets") or ())
+    if campaign.occasion == known.LEAVING and params.get("months"):
+        text = npgettext(
+            "loyalty",
+            "A farewell, %(months)s month after the last order",
+            "A farewell, %(months)s months after the last order",
+            params["months"],
+        )
+        return text % {"months": money.number(params["months"])}
+    named = words.quoted(names=(sets.get(code, code) for code in params.get("sets") or ()))
     if campaign.occasion == known.WARRANTY and params.get("months"):
         text = npgettext(
             "loyalty",

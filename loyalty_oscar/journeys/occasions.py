@@ -56,8 +56,9 @@ class Occasion:
     where they are not looking at a page that says it. A campaign that says nothing else is for members with so many
     paid orders that arrived and were kept (`least_orders`).
 
-    It is told as it happens, or found each night by `due`; `stands` is asked before anything comes of it. `params` are
-    the names of what a campaign says of it beside (`Campaign.params`).
+    It is told as it happens, or found each night by `due`; `stands` is asked before anything comes of it. One that is
+    `for_all` finds every member at once, so nothing is planned where a letter is all that would come, and may not.
+    `params` are the names of what a campaign says of it beside (`Campaign.params`).
     """
 
     because: str = "occasion"
@@ -65,6 +66,7 @@ class Occasion:
     least_orders: int = 0
     due: FindsDue | None = None
     stands: Stands | None = None
+    for_all: bool = False
     params: tuple[str, ...] = ()
 
 
@@ -78,7 +80,7 @@ OF_ORDERS = (ORDER_PLACED, ORDER_FINAL, ORDER_RETURNED)
 occasions.register(SIGN_UP)(Occasion(because="address_confirmed", by_mail=False))
 occasions.register(REVIEW)(Occasion(because="reviewed"))
 occasions.register(WORD)(Occasion(because="code_word", by_mail=False))
-for _told in (JOINED, GOAL, LEAVING):
+for _told in (JOINED, GOAL):
     occasions.register(_told)(Occasion())
 for _told in OF_ORDERS:
     occasions.register(_told)(Occasion(params=("sets",)))

@@ -16,15 +16,14 @@ from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_r
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.queries import earns_at, member_of
-from loyalty_oscar.program.registries import promise_of
+from loyalty_oscar.program.queries import earns_at, goes_on_as
 
 from .carrying import carry_out_one
-from .giving import NothingLeft, State, post, take_from_budget, undo
+from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan
-from .queries import PROMISED, speaks_against
+from .queries import PROMISED, given_to, speaks_against
 
 
 def act(
@@ -81,10 +80,11 @@ def _bring(
     member = _member(program, user_id, at) if campaigns else None
     if member is None:
         return None
-    promised = [campaign for campaign in campaigns if campaign.is_public and promise_of(row=campaign)]
+    promised = [campaign for campaign in campaigns if campaign.is_promise]
     against = speaks_against(campaigns=promised, member_ids=[member.pk], at=at)
     meant = [campaign for campaign in promised if not against[campaign.pk]]
-    later = meant[:1] if meant and meant[0].delay_days else []
+    # Those that give less wait beside it, for the case that it falls. What has a mark comes once in the whole program.
+    later = (meant[:1] if mark else meant) if meant and meant[0].delay_days else []
     given = None
     if meant and not later:
         now = [campaign for campaign in meant if not campaign.delay_days]
@@ -118,7 +118,7 @@ def _member(program: Program, user_id: Any, at: datetime) -> Member | None:
         return None
     if program.enrolment == Program.Enrolment.AUTOMATIC:
         return program_operations.join(program=program, user_id=user_id, at=at)
-    return member_of(program_id=program.pk, user_id=user_id)
+    return goes_on_as(user_id=user_id).filter(program=program).first()
 
 
 def _give(*, member: Member, campaigns: Sequence[Campaign], **what: Any) -> Occurrence | None:
@@ -146,12 +146,13 @@ def _give_once(
     db = write_db()
     with transaction.atomic(using=db):
         lock(account_id=account_id)
-        known = Occurrence.objects.using(db).filter(PROMISED, member=member, source=source)
-        occurrence = known.select_related("campaign__reward").order_by("pk").first()
-        if occurrence and (occurrence.state in (State.DONE, State.PLANNED) or occurrence.barred_by):
+        rows = Occurrence.objects.using(db).filter(PROMISED, member=member, source=source)
+        known = list(rows.select_related("campaign__reward").order_by("pk"))
+        if any(one.state in (State.DONE, State.PLANNED) or one.barred_by for one in known):
             return None
+        occurrence = known[0] if known else None
         if occurrence:
-            campaign = take_from_budget(campaigns=[occurrence.campaign], points=occurrence.points)
+            campaign = count(occurrence=occurrence, campaigns=[occurrence.campaign])
         else:
             campaign = take_from_budget(campaigns=campaigns)
             occurrence = Occurrence(
@@ -177,7 +178,7 @@ def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but
     """
     source = source_of(occasion=occasion, detail=detail)
     there = Occurrence.objects.using(write_db()).filter(source=source, state__in=(State.DONE, State.PLANNED))
-    there = there.filter(member__user_id=user_id).select_related("campaign")
+    there = there.filter(given_to(user_id=user_id)).select_related("campaign")
     there = there.exclude(program=but) if but else there
     return sum(_withdraw(occurrence, at) for occurrence in there.order_by("pk"))
 

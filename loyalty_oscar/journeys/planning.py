@@ -7,7 +7,7 @@ What is planned waits for the moment when it is due; `carrying` does it then. Pl
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,6 +17,8 @@ from django.db import transaction
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.sources import number_of
+from loyalty_oscar.people.consents import allowed
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.queries import read_versions
@@ -108,8 +110,8 @@ def again(*, campaigns: Iterable[Campaign], member_id: int, source: str, at: dat
 
 def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
     """Plan anew what was withdrawn: it comes when it was due, or now."""
-    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name).to_json()
-    now = {"state": State.PLANNED, "is_open": True, "at": at, "because": because}
+    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name)
+    now = {"state": State.PLANNED, "is_open": True, "at": at, "because": occurrence.now_because(because)}
     rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk)
     rows.update(due_at=max(occurrence.due_at or at, at), **now)
 
@@ -145,7 +147,9 @@ def _found(campaign: Campaign, at: datetime) -> Iterator[int]:
         for one in due(program=program, campaign=campaign, since=since, until=at)
         if in_time(dated=campaign, at=moment_of(due_at=one[2], at=at, zone=zone))
     )
-    while part := list(islice(comes, BATCH)):
+    while found := list(islice(comes, BATCH)):
+        may = _may_be_told(campaign, {member_id for member_id, _source, _moment in found}, at)
+        part = [one for one in found if one[0] in may]
         rows = [
             coming(
                 campaign=campaign,
@@ -160,6 +164,17 @@ def _found(campaign: Campaign, at: datetime) -> Iterator[int]:
         with transaction.atomic(using=write_db()):
             planned = _planned([row for row in rows if row], at)
         yield planned
+
+
+def _may_be_told(campaign: Campaign, member_ids: set[int], at: datetime) -> Collection[int]:
+    """
+    Return those of these members for whom something is planned: all, but of an occasion that is for everybody only
+    those to whom a campaign that promises nothing may write, where it does.
+    """
+    is_for_some = campaign.is_promise or not occasions.get(campaign.occasion).for_all
+    if is_for_some or not campaign.texts.using(write_db()).exists():
+        return member_ids
+    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)
 
 
 def _planned(rows: list[Occurrence], at: datetime) -> int:

@@ -11,8 +11,8 @@ from django.db.models import OuterRef, Q, QuerySet
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import ProductSet
-from loyalty_oscar.program.queries import remembered, shown_units, version_of, versions
+from loyalty_oscar.program.models import Member, ProductSet
+from loyalty_oscar.program.queries import goes_on_as, remembered, shown_units, version_of, versions
 from loyalty_oscar.program.registries import facts, facts_then, known_rows, promise_of
 
 from .models import Campaign, CampaignText, Goal, GoalStep, Occurrence
@@ -76,14 +76,23 @@ def standing_sources(*, member_id: int) -> set[str]:
 
 
 def people_given(*, sources: Iterable[str]) -> set[Any]:
-    """Return the ids of the people who have points for one of these sources (`review:42`), in any program."""
-    rows = Occurrence.objects.filter(PROMISED, source__in=list(sources), state=DONE, member__user__isnull=False)
-    return set(rows.values_list("member__user_id", flat=True))
+    """
+    Return the ids of the people who have points for one of these sources (`review:42`), in any program, and of those
+    who are one with them by now.
+    """
+    given = Occurrence.objects.filter(PROMISED, source__in=list(sources), state=DONE).values("member")
+    rows = Member.objects.filter(Q(pk__in=given) | Q(merged_into__in=given), user__isnull=False)
+    return set(rows.values_list("user_id", flat=True))
+
+
+def given_to(*, user_id: Any) -> Q:
+    """Return the condition that something came to a person, or to the member as whom that person goes on."""
+    return Q(member__user_id=user_id) | Q(member__in=goes_on_as(user_id=user_id))
 
 
 def given_for(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
     """Return (program, source) where a person got points for one of these sources, where they stand first."""
-    rows = Occurrence.objects.using(write_db()).filter(PROMISED, source__in=list(sources), member__user_id=user_id)
+    rows = Occurrence.objects.using(write_db()).filter(PROMISED, given_to(user_id=user_id), source__in=list(sources))
     found = sorted(rows.order_by("pk").values_list("state", "program_id", "source"), key=lambda row: row[0] != DONE)
     return [(program_id, source) for _state, program_id, source in found]
 

@@ -21,7 +21,7 @@ from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import rate_of
 
 from .models import Campaign, CampaignText
-from .occasions import BIRTHDAY, DAY, LATE, ORDER_FINAL, ORDER_PLACED, SURPRISE
+from .occasions import BIRTHDAY, DAY, LATE, LEAVING, ORDER_FINAL, ORDER_PLACED, SURPRISE
 
 #: What a gift comes to where the worth of points is not set.
 USUAL = 100
@@ -180,10 +180,10 @@ READY = (
     ReadyCampaign(
         code="farewell",
         name=pgettext_lazy("loyalty", "Farewell"),
-        about=pgettext_lazy("loyalty", "Ten months after a missed order: the last letter, with one question."),
-        occasion=LATE,
-        params={"question": "farewell"},
-        more={"is_public": False, "delay_days": 300, "rest_days": 3650},
+        about=pgettext_lazy("loyalty", "A year after the last order: the last letter, with one question."),
+        occasion=LEAVING,
+        params={"question": "farewell", "months": 12},
+        more={"is_public": False, "rest_days": 3650},
         subject=pgettext_lazy("loyalty", "Goodbye, {first_name}?"),
         body=pgettext_lazy(
             "loyalty",

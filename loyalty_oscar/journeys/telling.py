@@ -71,7 +71,7 @@ def skip(*, occurrence: Occurrence, code: str, at: datetime) -> None:
         return
     with transaction.atomic(using=write_db()):
         rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk, state=State.DONE, told_at=None)
-        if rows.update(state=State.SKIPPED, at=at, because=Because(code).to_json()):
+        if rows.update(state=State.SKIPPED, at=at, because=occurrence.now_because(Because(code))):
             Campaign.objects.using(write_db()).filter(pk=occurrence.campaign_id).update(given=F("given") - 1)
 
 

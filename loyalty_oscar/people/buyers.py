@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Case, Count, F, When
+from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.rounding import half_up
@@ -20,27 +20,39 @@ from .models import BuyerStats, Receipt
 from .rules import median, patience, usual_gap
 
 SLICE = 1000
-#: What was written by transactions that were still open when the last run began changed at most so long before.
-OVERLAP = timedelta(hours=1)
+#: What was still being written when the last run began says that it changed at most so long before: a sweep of orders
+#: writes down the moment at which it began, and may take a night.
+OVERLAP = timedelta(days=1)
 COUNTED = ("orders", "spend_minor", "biggest_minor", "first_at", "last_at", "gap_days", "late_at", "counted_at")
 
 
 def count_changed(*, since: datetime | None, at: datetime) -> Iterator[int]:
     """
-    Count the members whose receipts changed since the last run (None: all who have any), some at a time; yields how
-    many. Before that, receipts find those who joined after they had bought.
+    Count the members whose receipts changed since the last run (None: all who have any), and those from whom some went
+    away, some at a time; yields how many. Before that, receipts find those who joined after they had bought.
     """
     yield from _adopt(at)
     changed = Receipt.objects.using(write_db()).filter(member__isnull=False)
     changed = changed.filter(changed_at__gte=since - OVERLAP) if since else changed
+    for members in (changed, _lost_some()):
+        yield from _count(members.order_by("member_id").values_list("member_id", flat=True).distinct(), at)
+    for program in Program.objects.using(write_db()).order_by("pk"):
+        _expect_as_others(program.pk)
+
+
+def _count(members: QuerySet[Any, int], at: datetime) -> Iterator[int]:
     last = 0
-    members = changed.order_by("member_id").values_list("member_id", flat=True).distinct()
     while ids := list(members.filter(member_id__gt=last)[:SLICE]):
         last = ids[-1]
         count_buyers(member_ids=ids, at=at)
         yield len(ids)
-    for program in Program.objects.using(write_db()).order_by("pk"):
-        _expect_as_others(program.pk)
+
+
+def _lost_some() -> QuerySet[BuyerStats]:
+    """Return the buyers who have other orders than were counted: a receipt that is somebody else's by now says so."""
+    theirs = Receipt.objects.using(write_db()).filter(member=OuterRef("member"), is_gone=False).order_by()
+    standing = theirs.values("member").annotate(n=Count("pk")).values("n")
+    return BuyerStats.objects.using(write_db()).exclude(orders=Coalesce(Subquery(standing), 0))
 
 
 def count_buyers(*, member_ids: Collection[int], at: datetime) -> None:
@@ -90,6 +102,6 @@ def _adopt(at: datetime) -> Iterator[int]:
         rows = Receipt.objects.using(write_db()).filter(member=None, buyer__in={buyer for _program, buyer in owners})
         mine = [row for row in rows if (row.program_id, row.buyer) in owners]
         for row in mine:
-            row.member_id, row.changed_at = owners[row.program_id, row.buyer], at
-        write_fields(rows=mine, fields=["member", "changed_at"])
+            row.member_id, row.is_member, row.changed_at = owners[row.program_id, row.buyer], True, at
+        write_fields(rows=mine, fields=["member", "is_member", "changed_at"])
         yield 0

@@ -21,7 +21,7 @@ from loyalty_oscar.program.rows import write_rows
 from .models import Receipt
 
 LEFT = ("final_at", "goods_minor", "paid_minor", "pieces", "is_gone", "changed_at")
-WHO = ("member", "buyer", "is_first")
+WHO = ("member", "buyer", "is_member", "is_first")
 
 
 class ReceiptEffect:
@@ -93,6 +93,7 @@ def _receipt(order: OrderFacts, program_id: int, member_id: int | None, at: date
         program_id=program_id,
         member_id=member_id if order.buyer else None,
         buyer=order.buyer or token_hex(32),
+        is_member=bool(member_id and order.buyer),
         placed_at=order.placed_at,
         final_at=order.final_at,
         currency=order.purchase.currency,

@@ -72,7 +72,8 @@ class Receipt(models.Model):
     What an order was, guests' too: one row an order, by what is left of it now.
 
     `buyer` is who bought it whatever the account: `u:` and the user's key, or a keyed hash of a guest's mailbox; random
-    once the person is forgotten. Money is minor units of `currency`, as the shop shows prices: `goods_minor` what is
+    once the person is forgotten: then `is_member` still says that a member bought it, and nothing says who. Money is
+    minor units of `currency`, as the shop shows prices: `goods_minor` what is
     left of the goods before discounts, `paid_minor` what was paid for that. `pieces` are those that are left.
     `final_at` is when it reached its last status (None = not yet), `is_gone` that it came to nothing, `is_first` that
     it was this buyer's first when it was placed.
@@ -82,6 +83,7 @@ class Receipt(models.Model):
     program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
     member = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
     buyer = models.CharField(max_length=64)
+    is_member = models.BooleanField(default=False)
     placed_at = models.DateTimeField(pgettext_lazy("loyalty", "placed"))
     final_at = models.DateTimeField(pgettext_lazy("loyalty", "arrived"), null=True)
     currency = models.CharField(pgettext_lazy("loyalty", "currency"), max_length=12)

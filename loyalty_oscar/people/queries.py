@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import F, Q, Window
+from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 
 from loyalty_oscar.program.db import write_db
@@ -15,6 +17,8 @@ from .models import Birthday, BuyerStats, ConfirmedAddress, UnwantedMail
 
 #: What buyers are ranked by: the column of each.
 RANKED = {"recency": "last_at", "frequency": "orders", "money": "spend_minor"}
+#: Buyers are parted into fifths; the last one ends where all do.
+FIFTHS = (1, 2, 3, 4)
 
 
 def birthday_of(*, member_id: int) -> Birthday | None:
@@ -42,17 +46,19 @@ def address_marks(*, user_ids: Iterable[Any]) -> dict[Any, str]:
 def quintiles(*, program_id: int) -> dict[str, tuple[str, list[Any]]]:
     """
     Return the column and the four values that part the buyers of a program into fifths, by what they are ranked by;
-    nothing where nobody has bought. Two queries.
+    nothing where nobody has bought. One query, so that nobody comes or goes between counting and ranking.
 
     A value is in as high a fifth as there are cuts below it, so equal ones are in the same.
     """
     buyers = BuyerStats.objects.using(write_db()).filter(member__program_id=program_id, orders__gt=0)
-    total = buyers.count()
-    places = [-(-total * fifth // 5) for fifth in (1, 2, 3, 4)]
-    numbers = {name: Window(RowNumber(), order_by=F(column).asc()) for name, column in RANKED.items()}
-    at_cuts = Q(recency__in=places) | Q(frequency__in=places) | Q(money__in=places)
-    rows = list(buyers.annotate(**numbers).filter(at_cuts).values(*RANKED, *RANKED.values()))
+    numbers: dict[str, Any] = {name: Window(RowNumber(), order_by=F(column).asc()) for name, column in RANKED.items()}
+    # The place at which a fifth ends is the first that is no lower than so many fifths of all; all numbers are whole.
+    beyond = {f"{name}_{fifth}": F(name) * 5 - F("total") * fifth for name in RANKED for fifth in FIFTHS}
+    at_cuts = reduce(or_, (Q(**{f"{name}__gte": 0, f"{name}__lt": 5}) for name in beyond))
+    ranked = buyers.annotate(**numbers, total=Window(Count("pk"))).annotate(**beyond)
+    rows = list(ranked.filter(at_cuts).values("total", *RANKED, *RANKED.values()))
     if not rows:
         return {}
+    places = [-(-rows[0]["total"] * fifth // 5) for fifth in FIFTHS]
     found = {name: {row[name]: row[column] for row in rows} for name, column in RANKED.items()}
     return {name: (column, [found[name][place] for place in places]) for name, column in RANKED.items()}

@@ -306,7 +306,7 @@ class Cell:
         return ", ".join(told) or pgettext("loyalty", "any buyer")
 
     def holders(self, *, program_id: int, params: Params, at: datetime, after: int, last: int) -> Collection[int]:
-        """Return the members of whom it is true. Three queries."""
+        """Return the members of whom it is true. Two queries."""
         rows = _buyers(program_id, after, last)
         cuts = quintiles(program_id=program_id)
         for name, (column, values) in cuts.items():

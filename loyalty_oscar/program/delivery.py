@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from loyalty_oscar.kernel.errors import in_short
 
 from .db import write_db
-from .events import Consumer, NotYet, consumers
+from .events import PERHAPS, Consumer, NotYet, PerhapsSent, consumers
 from .models import Delivery, Event
 from .rows import write_rows
 
@@ -28,8 +28,6 @@ BATCH = 20
 HANDED = 500
 #: What happened and who was told of it is forgotten after so long.
 KEPT = timedelta(days=400)
-#: Of a try that is not made again though nobody knows how it ended.
-PERHAPS = "perhaps sent"
 
 
 def deliver(*, at: datetime) -> Iterator[tuple[str, int]]:
@@ -108,6 +106,9 @@ def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
         return False
     except Exception as error:
         logger.warning("message %s could not be sent", delivery, exc_info=True)
+        if isinstance(error, PerhapsSent) and not consumer.is_repeatable:
+            _note(delivery, error=f"{PERHAPS}: {error}")
+            return False
         _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())
         return False
     _note(delivery, is_open=False, done_at=at, error=why_not)

@@ -6,7 +6,7 @@ Whoever announces knows no consumer, and a consumer knows events alone. `deliver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ from .db import write_db
 from .models import Delivery, Event, Notice
 from .rows import write_rows
 
+#: Of a try that is not made again though nobody knows how it ended.
+PERHAPS = "perhaps sent"
 #: After the first try; each further pause is three times as long, so eight tries outlast a long weekend.
 FIRST_PAUSE = timedelta(minutes=5)
 
@@ -45,7 +47,8 @@ class Deliver(Protocol):
     Does what a consumer does about an event, outside of any transaction.
 
     Returns "" when it is done, or in a few words why there was nothing to do. It may raise `NotYet`. What else it
-    raises is written down, and it is tried again after a pause. `event.member` and its `user` and `program` are loaded.
+    raises is written down, and it is tried again after a pause, unless it must not come twice and perhaps came
+    (`PerhapsSent`). `event.member` and its `user` and `program` are loaded.
     """
 
     def __call__(self, *, event: Event, at: datetime) -> str: ...
@@ -57,6 +60,14 @@ class NotYet(LoyaltyError):
     def __init__(self, *, until: datetime) -> None:
         super().__init__(f"not before {until.isoformat()}")
         self.until = until
+
+
+class NotSent(LoyaltyError):
+    """Nothing has left, and whoever was to be told knows nothing: it is tried again after a pause."""
+
+
+class PerhapsSent(LoyaltyError):
+    """Nobody knows whether something has left: what is not to come twice is not tried again."""
 
 
 def growing(tries: int) -> timedelta:
@@ -74,8 +85,9 @@ class Consumer:
     """
     Somebody who gets events of some topics from the moment of its registration on; older ones never.
 
-    At least once, unless `is_repeatable` is false: then a try whose process died is not made again, and its delivery
-    says "perhaps sent". `pause` answers with the pause after so many tries, `tries` how many there are at most.
+    At least once, unless `is_repeatable` is false: then a try whose process died, or that raised `PerhapsSent`, is not
+    made again, and its delivery says "perhaps sent". `pause` answers with the pause after so many tries, `tries`
+    how many there are at most.
     """
 
     topics: Container[str]
@@ -152,6 +164,18 @@ def unannounced(*, topic: str, happenings: Iterable[Happening]) -> list[Happenin
     for key in there.values_list("key", flat=True):
         del by_key[key]
     return list(by_key.values())
+
+
+def tell_again(*, topics: Collection[str], key: str, at: datetime) -> None:
+    """
+    Have those told of the events of a key who were not, because there was nothing to tell by then: now there is again.
+
+    Whom something was told, perhaps told, or is told yet, hears nothing more. One statement.
+    """
+    events = Event.objects.using(write_db()).filter(topic__in=topics, key=key)
+    closed = Delivery.objects.using(write_db()).filter(event__in=events, is_open=False)
+    closed = closed.exclude(error="").exclude(error__startswith=PERHAPS)
+    closed.update(is_open=True, attempts=0, next_at=at, done_at=None, error="")
 
 
 def withdraw(*, topic: str, prefix: str) -> None:

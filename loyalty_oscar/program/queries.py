@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel import periods
@@ -207,6 +207,19 @@ def member_of(*, program_id: int, user_id: Any) -> Member | None:
     """Return this person's membership in the program, or None."""
     members = Member.objects.using(write_db())
     return members.filter(program_id=program_id, user_id=user_id, merged_into=None).first()
+
+
+def goes_on_as(*, user_id: Any) -> QuerySet[Member]:
+    """Return the members as whom a person goes on, one a program: who was merged is the one who stays."""
+    mine = Member.objects.using(write_db()).filter(user_id=user_id)
+    return Member.objects.using(write_db()).filter(pk__in=mine.values(goes_on=Coalesce("merged_into_id", "pk")))
+
+
+def one_with(*, user_id: Any) -> list[Any]:
+    """Return the ids of the people who are one with a person by merged members, that person among them. One query."""
+    stays = goes_on_as(user_id=user_id).values("pk")
+    rows = Member.objects.using(write_db()).filter(Q(pk__in=stays) | Q(merged_into__in=stays), user__isnull=False)
+    return [user_id, *rows.exclude(user_id=user_id).values_list("user_id", flat=True).distinct()]
 
 
 def members_within(*, program_id: int, after: int, last: int) -> QuerySet[Member]:

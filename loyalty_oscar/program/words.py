@@ -7,7 +7,7 @@ Each app registers a function for each of its because codes; an unknown code is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -168,6 +168,12 @@ def last_day(ends_at: datetime, *, zone: str, year: bool = True) -> str:
 def month(value: date, *, short: bool = False) -> str:
     """Return a month in words ("May 2026"), or as short as a chart is narrow ("May 26")."""
     return format_date(value, "LLL yy" if short else "LLLL y", locale=money.locale())
+
+
+def quoted(*, names: Iterable[str]) -> str:
+    """Return names that somebody typed as they stand within a sentence: each in quotation marks."""
+    text = pgettext("loyalty", "“%(name)s”")
+    return ", ".join(text % {"name": name} for name in names)
 
 
 def moment(at: datetime, *, zone: str) -> str:

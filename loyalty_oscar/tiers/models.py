@@ -9,6 +9,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.abstract import Promising, not_both, promised_points, promised_reward
+from loyalty_oscar.program.lines import LinesField
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
 from . import rules
@@ -122,7 +123,7 @@ class Tier(Promising):
         pgettext_lazy("loyalty", "or a reward as a welcome gift"),
         help_text=pgettext_lazy("loyalty", "Instead of that, whatever it costs in the catalogue."),
     )
-    text = models.TextField(
+    text = LinesField(
         pgettext_lazy("loyalty", "what else it brings"),
         blank=True,
         help_text=pgettext_lazy("loyalty", "One benefit a line, as members read it."),

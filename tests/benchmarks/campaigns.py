@@ -16,7 +16,12 @@ from tests.benchmarks.scale import from_now_on
 MEMBERS, QUIET, CARRIED = 100_000, 1.0, 500
 #: Nobody has a birthday, joined, or is late in that week, and it is neither the day of the season nor a first of month.
 NOW = datetime(2026, 9, 20, 2, tzinfo=UTC)
-PARAMS = {"day": {"month": 12, "day": 6}, "surprise": {"members": 3}, "warranty": {"sets": ["none"], "months": 24}}
+PARAMS = {
+    "day": {"month": 12, "day": 6},
+    "surprise": {"members": 3},
+    "warranty": {"sets": ["none"], "months": 24},
+    "leaving": {"months": 24},
+}
 FILL = """
 INSERT INTO auth_user (username, email, password, first_name, last_name, is_active, is_staff, is_superuser, date_joined)
   SELECT 'm' || n, 'm' || n || '@example.com', '!', '', '', true, false, false, '2024-01-01'
@@ -30,9 +35,9 @@ INSERT INTO loyalty_people_buyerstats (member_id, orders, spend_minor, biggest_m
   SELECT id, 3, 9000, 3000, timestamptz '2026-01-01' + (id %% 240) * interval '1 day', '2026-09-19'
   FROM loyalty_program_member;
 INSERT INTO loyalty_people_receipt (order_id, program_id, member_id, buyer, placed_at, currency, goods_minor,
-                                    paid_minor, pieces, is_gone, is_first, changed_at)
+                                    paid_minor, pieces, is_gone, is_first, is_member, changed_at)
   SELECT id + 10000000, %(program)s, id, 'u:' || user_id, timestamptz '2025-01-01' + (id %% 240) * interval '1 day',
-         'EUR', 3000, 3000, 1, false, true, '2026-09-19'
+         'EUR', 3000, 3000, 1, false, true, true, '2026-09-19'
   FROM loyalty_program_member;
 ANALYZE;
 """

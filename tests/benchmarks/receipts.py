@@ -39,9 +39,9 @@ INSERT INTO auth_user (username, email, password, first_name, last_name, is_acti
 INSERT INTO loyalty_program_member (public_id, program_id, user_id, joined_at)
   SELECT gen_random_uuid(), %(program)s, id, '2024-01-01' FROM auth_user WHERE username LIKE 'm%%' ORDER BY id;
 INSERT INTO loyalty_people_receipt (order_id, program_id, member_id, buyer, placed_at, currency, goods_minor,
-                                    paid_minor, pieces, is_gone, is_first, changed_at)
+                                    paid_minor, pieces, is_gone, is_first, is_member, changed_at)
   SELECT row_number() OVER () + 10000000, %(program)s, m.id, 'u:' || m.user_id, %(at)s - random() * interval '900 days',
-         'EUR', 5000, 1000 + floor(random() * 9000), 1, random() < 0.05, n = 1, %(at)s - interval '30 days'
+         'EUR', 5000, 1000 + floor(random() * 9000), 1, random() < 0.05, n = 1, true, %(at)s - interval '30 days'
   FROM loyalty_program_member m, generate_series(1, %(each)s) n;
 ANALYZE;
 """

@@ -49,9 +49,9 @@ INSERT INTO order_line (order_id, product_id, partner_name, partner_sku, partner
   JOIN LATERAL (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalogue_product) every
                 WHERE place = (o.id + n * 7) %% %(products)s) p ON true;
 INSERT INTO loyalty_people_receipt (order_id, program_id, member_id, buyer, placed_at, currency, goods_minor,
-    paid_minor, pieces, is_gone, is_first, changed_at)
+    paid_minor, pieces, is_gone, is_first, is_member, changed_at)
   SELECT o.id, %(program)s, m.id, 'u:' || o.user_id, o.date_placed, 'EUR', 5000, 5000, 2, o.id %% 50 = 0, false,
-    o.date_placed
+    true, o.date_placed
   FROM order_order o JOIN loyalty_program_member m ON m.user_id = o.user_id;
 """
 

@@ -59,6 +59,7 @@ def an_account(unit):
 def bought(unit, rows, **more):
     known = Receipt.objects.count() + 1
     told = {"program": unit.program, "currency": "EUR", "pieces": 1, "changed_at": NOW, **more}
+    told["is_member"] = "member" in more
     return Receipt.objects.bulk_create(
         Receipt(order_id=known + n, buyer=buyer, placed_at=at, goods_minor=paid, paid_minor=paid, **told)
         for n, (buyer, at, paid) in enumerate(rows)

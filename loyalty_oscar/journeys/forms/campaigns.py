@@ -22,17 +22,16 @@ from loyalty_oscar.program.forms import (
     unit_chosen,
 )
 from loyalty_oscar.program.queries import count_members
-from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from ..models import Campaign
-from ..occasions import LATE, SURPRISE, WORD, fold, occasions
+from ..occasions import LATE, LEAVING, SURPRISE, WORD, fold, occasions
 from .params import FIELDS, param_fields, wrong_params
 
 #: A word of fewer letters is soon guessed.
 SHORTEST_WORD = 4
 #: What nobody is told of before it comes.
-UNASKED = (SURPRISE, LATE)
+UNASKED = (SURPRISE, LATE, LEAVING)
 #: Nobody plans farther ahead, or rests longer, in days.
 LONGEST = 3650
 PUBLIC = (
@@ -138,7 +137,7 @@ class CampaignForm(forms.ModelForm):
         offer_program(form=self)
         offer_code(form=self)
         stored, program = self.instance, chosen(form=self, name="program")
-        self.promised_before = bool(stored.pk and stored.is_on and stored.is_public and promise_of(row=stored))
+        self.promised_before = bool(stored.pk and stored.is_on and stored.is_promise)
         self.unit = unit_chosen(form=self)
         offer_for_whom(form=self, program=program)
         offer_promise(form=self, program=program)

@@ -17,8 +17,8 @@ from loyalty_oscar.program.models import ProductSet
 from ..occasions import DAY, OF_ORDERS, TOLD_DAYS, WARRANTY, occasions
 from ..questions import questions
 
-#: More members than that no month surprises, and no warranty lasts longer (months).
-MOST_MEMBERS, LONGEST_WARRANTY = 100_000, 240
+#: More members than that no month surprises, and no warranty or silence lasts longer (months).
+MOST_MEMBERS, MOST_MONTHS = 100_000, 240
 #: What is bought lies so near to the letter that other products go with it.
 WITH_RELATED = (*OF_ORDERS, WARRANTY)
 
@@ -85,9 +85,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "day": lambda: _whole(pgettext_lazy("loyalty", "Day"), least=1, most=31),
     "month": lambda: forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Month"), choices=month_choices, coerce=int),
     "members": lambda: _whole(pgettext_lazy("loyalty", "So many members each month"), least=1, most=MOST_MEMBERS),
-    "months": lambda: _whole(
-        pgettext_lazy("loyalty", "So many months after the order"), least=1, most=LONGEST_WARRANTY
-    ),
+    "months": lambda: _whole(pgettext_lazy("loyalty", "So many months after the order"), least=1, most=MOST_MONTHS),
     "sets": _sets,
     "question": _question,
     "related": _related,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,13 +32,6 @@ def placeholders() -> list[tuple[str, Any]]:
     return [(f"{{{name}}}", MEANINGS[name]) for name in PLACEHOLDERS]
 
 
-class LinesField(forms.CharField):
-    """Text of several lines. Browsers send their ends as two characters, and rows of the ready campaigns have one."""
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(re.split(r"\r\n|\r|\n", super().to_python(value) or ""))
-
-
 class CampaignTextForm(forms.ModelForm):
     """What a campaign says in a language. What stands in braces and is none of ours is refused."""
 
@@ -48,7 +40,6 @@ class CampaignTextForm(forms.ModelForm):
     class Meta:
         model = CampaignText
         fields = ("language", "subject", "body")
-        field_classes = {"body": LinesField}
         help_texts = {
             "subject": pgettext_lazy("loyalty", "One thing, in few words. Filters throw away what shouts."),
             "body": pgettext_lazy("loyalty", "Plain text. An empty line begins a paragraph."),

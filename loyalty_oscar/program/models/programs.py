@@ -14,6 +14,7 @@ from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from .. import money
+from ..lines import LinesField
 from ..unit_uses import unit_uses
 
 code_validator = RegexValidator(
@@ -333,7 +334,7 @@ class TermsVersion(models.Model):
         pgettext_lazy("loyalty", "version"), validators=[MinValueValidator(1), MaxValueValidator(10_000)]
     )
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=10, default="en")
-    text = models.TextField(pgettext_lazy("loyalty", "text"))
+    text = LinesField(pgettext_lazy("loyalty", "text"))
     starts_at = models.DateTimeField(pgettext_lazy("loyalty", "in force from"))
 
     class Meta:

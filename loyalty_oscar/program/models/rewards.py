@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.kernel.limits import MOST_POINTS
 
 from ..abstract import ForWhom
+from ..lines import LinesField
 from .programs import Program, code_validator
 
 #: More than any shop gives of one thing, and more days than anything lasts.
@@ -33,7 +34,7 @@ class Reward(ForWhom):
     )
     code = models.SlugField(pgettext_lazy("loyalty", "code"), max_length=60, validators=[code_validator])
     name = models.CharField(pgettext_lazy("loyalty", "name"), max_length=100)
-    text = models.TextField(pgettext_lazy("loyalty", "text"), blank=True)
+    text = LinesField(pgettext_lazy("loyalty", "text"), blank=True)
     picture = models.ImageField(pgettext_lazy("loyalty", "picture"), upload_to="loyalty/rewards", blank=True)
     kind = models.CharField(pgettext_lazy("loyalty", "what it is"), max_length=20)
     params = models.JSONField(default=dict)

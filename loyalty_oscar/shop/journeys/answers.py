@@ -23,6 +23,7 @@ from loyalty_oscar.journeys.cases import LONGEST_TEXT
 from loyalty_oscar.journeys.questions import Question, questions
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
+from loyalty_oscar.program.lines import LinesFormField
 from loyalty_oscar.program.models import Member
 
 from ..notices.letters import absolute, first_name
@@ -82,7 +83,7 @@ class AnswerForm(forms.Form):
     choice = forms.ChoiceField(
         widget=forms.RadioSelect, error_messages={"required": pgettext_lazy("loyalty", "Choose an answer.")}
     )
-    text = forms.CharField(
+    text = LinesFormField(
         label=pgettext_lazy("loyalty", "Tell us more (if you like)"),
         required=False,
         max_length=LONGEST_TEXT,

@@ -5,10 +5,12 @@ what came of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -17,16 +19,18 @@ from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, Result, ToldGroup, result_of
+from loyalty_oscar.kernel.errors import in_short
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import language_name
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import promise_of
 
 from ..notices.letters import language_of
 from .messages import message_of
 
+logger = logging.getLogger("loyalty_oscar")
 Piece = tuple[str, Mapping[str, Any]]
 #: So much of what somebody looks for is read.
 LONGEST_NAME = 100
@@ -37,7 +41,12 @@ def today(*, subject: Campaign, request: Any) -> Piece | None:
     """Return to whom it would come today; nothing of an occasion whose code has left."""
     if subject.occasion not in occasions:
         return None
-    found = audience(campaign=subject, at=clock.now())
+    try:
+        with transaction.atomic(using=write_db()):
+            found = audience(campaign=subject, at=clock.now())
+    except Exception as error:  # An occasion of a store's own, say: the page is where its campaign is switched off.
+        logger.exception("nobody can say to whom campaign %s would come", subject.pk)
+        return "loyalty/admin/audience.html", {"error": in_short(error)}
     return "loyalty/admin/audience.html", {"found": found, "sentences": list(in_words(campaign=subject, found=found))}
 
 
@@ -61,7 +70,7 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
         yield text % told
     if found.without:
         told = {"count": money.number(found.without)}
-        if campaign.is_public and promise_of(row=campaign):
+        if campaign.is_promise:
             text = npgettext(
                 "loyalty",
                 "%(count)s of them allows no letters, and finds it in the account.",

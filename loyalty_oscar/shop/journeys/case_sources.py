@@ -24,7 +24,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import begun_units, joined_members, unit_for_site
+from loyalty_oscar.program.queries import begun_units, joined_members, one_with, unit_for_site
 
 from ..models import OrderSync
 from ..orders.facts import gather_orders
@@ -48,7 +48,8 @@ def look_at_review(*, review: Any, at: datetime) -> bool:
     if review.user_id is None or review.product_id is None or review.score > UNHAPPY_STARS:
         return False
     lines = get_model("order", "Line").objects.using(write_db()).select_related("order")
-    bought = lines.filter(order__user_id=review.user_id, product_id__in=family_of(product_id=review.product_id))
+    people = one_with(user_id=review.user_id)
+    bought = lines.filter(order__user_id__in=people, product_id__in=family_of(product_id=review.product_id))
     line = bought.order_by("-pk").first()
     unit = unit_for_site(site_id=line.order.site_id) if line else None
     member = _member(unit.program_id, review.user_id) if unit else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from loyalty_oscar.journeys.channels import LETTER, channels
+from loyalty_oscar.journeys.channels import LETTER, Message, channels
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.telling import skip, take_leave, to_be_told, why_not_told
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.errors import in_short
 from loyalty_oscar.people.contacts import may_write_from
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.events import NotYet
+from loyalty_oscar.program.events import NotSent, NotYet, PerhapsSent
 from loyalty_oscar.program.models import Event
 
 from ..notices.letters import language_of
@@ -42,8 +43,18 @@ def deliver_by(*, code: str, event: Event, at: datetime) -> str:
         if not take_leave(occurrence=occurrence, at=at):
             days = occurrence.campaign.program.letter_days
             raise NotYet(until=may_write_from(member_id=member.pk, letter_days=days) or at)
-        channels.get(code).send(message=message)
+        _send(code, message)
     return ""
+
+
+def _send(code: str, message: Message) -> None:
+    """Let a channel send; where it does not say that nothing left, nobody knows, and a letter comes at most once."""
+    try:
+        channels.get(code).send(message=message)
+    except (NotSent, PerhapsSent):
+        raise
+    except Exception as error:
+        raise PerhapsSent(in_short(error)) from error
 
 
 def _skipped(occurrence: Occurrence, code: str, at: datetime) -> str:

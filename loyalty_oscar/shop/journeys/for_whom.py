@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from oscar.core.loading import get_model
+from django.db.models import Count
 
 from loyalty_oscar.journeys.queries import CONFIRMED, FINAL_ORDERS, confirmed_marks
-from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import unit_for_site
 from loyalty_oscar.program.registries import facts
 
-from ..orders.facts import gather_orders
 from .listeners import mark_of
-
-#: Of how many orders of a member, the newest first, those that arrived are counted.
-ORDERS = 50
 
 
 @facts.register(FINAL_ORDERS)
 def final_orders(*, members: Sequence[int], at: datetime) -> Mapping[int, int]:
-    """The fact `final_orders`: how many orders of each member's program were paid, arrived, and were kept in part."""
-    rows = Member.objects.using(write_db()).filter(pk__in=members, user__isnull=False)
-    known = {(user_id, program_id): pk for pk, user_id, program_id in rows.values_list("pk", "user_id", "program_id")}
-    ids = newest_orders(user_ids={user_id for user_id, _program_id in known})
-    found: dict[int, int] = defaultdict(int)
-    for order in gather_orders(order_ids=ids, set_codes=(), at=at) if ids else ():
-        unit = unit_for_site(site_id=order.site_id)
-        member_id = known.get((order.user_id, unit.program_id)) if unit else None
-        if member_id is not None and has_arrived(order=order, at=at):
-            found[member_id] += 1
-    return found
-
-
-def newest_orders(*, user_ids: set[Any]) -> list[int]:
-    """Return the newest orders of each of these people. One query."""
-    orders = get_model("order", "Order").objects.using(write_db()).filter(user_id__in=user_ids).order_by("-pk")
-    of: dict[Any, list[int]] = defaultdict(list)
-    for pk, user_id in orders.values_list("pk", "user_id"):
-        if len(of[user_id]) < ORDERS:
-            of[user_id].append(pk)
-    return [pk for ids in of.values() for pk in ids]
-
-
-def has_arrived(*, order: OrderFacts, at: datetime) -> bool:
-    """Return whether an order has reached its last status, and something stays of it that was paid for with money."""
-    is_final = order.final_at is not None and order.final_at <= at and not order.dead
-    return is_final and any(line.paid_minor > 0 and line.gone < line.quantity for line in order.purchase.lines)
+    """The fact `final_orders`: how many orders of each member were paid, arrived, and were kept in part. One query."""
+    receipts = Receipt.objects.using(write_db()).filter(member__in=members, is_gone=False, paid_minor__gt=0)
+    counted = receipts.filter(final_at__lte=at).order_by().values_list("member").annotate(n=Count("pk"))
+    return dict(counted)
 
 
 @facts.register(CONFIRMED)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.html import escape, format_html, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 
 from loyalty_oscar.journeys.channels import LETTER, Message, channels
+from loyalty_oscar.kernel.errors import in_short
+from loyalty_oscar.program.events import NotSent, PerhapsSent
 from loyalty_oscar.program.models import Member
 
 from ..notices.arrival import is_reached
@@ -25,7 +29,12 @@ class ByMail:
 
     def send(self, *, message: Message) -> None:
         """Mail it, with the headers by which mail programs stop letters at one press."""
-        dispatch(topic=LETTER, key=message.key, member=message.member, letter=letter_of(message=message))
+        try:
+            dispatch(topic=LETTER, key=message.key, member=message.member, letter=letter_of(message=message))
+        except PerhapsSent:
+            raise
+        except Exception as error:
+            raise NotSent(in_short(error)) from error
 
 
 def letter_of(*, message: Message) -> Letter:
@@ -46,8 +55,11 @@ def letter_of(*, message: Message) -> Letter:
 
 
 def _html(message: Message) -> SafeString:
+    """Return the text as HTML. Its link is one wherever it stands alone, and not as a part of another address."""
+    alone = rf"(?<![\w/=&?%#]){re.escape(message.link)}(?=[^\w/]*(?:\s|$))"
     link = format_html('<a href="{0}">{0}</a>', message.link)
-    return mark_safe(linebreaks(escape(message.text)).replace(escape(message.link), link))
+    between = re.split(alone, message.text) if message.link else [message.text]
+    return mark_safe(linebreaks(link.join(escape(part) for part in between)))
 
 
 channels.register("mail")(ByMail())

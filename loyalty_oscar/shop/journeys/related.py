@@ -21,10 +21,11 @@ from ..orders import statuses
 from ..orders.facts import gather_orders
 from ..pricing.gate import set_gates
 from ..storefront.visit import Visit
-from .for_whom import newest_orders
 
 #: Of so many orders of the shop, the newest, it is learned what goes with what.
 LEARNED = 5_000
+#: What a member has is known of so many orders, the newest.
+ORDERS = 50
 #: A letter shows so many products.
 SHOWN = 3
 
@@ -38,7 +39,8 @@ def related(*, member: Member, order_id: int | None = None, most: int = SHOWN, a
     """
     if member.user_id is None:
         return []
-    ids = newest_orders(user_ids={member.user_id})
+    theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id=member.user_id).order_by("-pk")
+    ids = list(theirs.values_list("pk", flat=True)[:ORDERS])
     orders = gather_orders(order_ids=ids, set_codes=(), at=at) if ids else []
     known = _pages(
         {line.product_id for order in orders for line in order.purchase.lines if line.product_id is not None}

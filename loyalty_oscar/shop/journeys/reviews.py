@@ -28,7 +28,7 @@ from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import begun_units, read_versions
+from loyalty_oscar.program.queries import begun_units, one_with, read_versions
 
 from ..orders.facts import gather_orders
 
@@ -57,12 +57,12 @@ def family_of(*, product_id: Any) -> list[Any]:
 def settle(*, user_id: Any, family: Sequence[Any], at: datetime) -> None:
     """
     Bring what somebody's reviews of one thing brought in line with those that stand: once, in one program, however many
-    it was bought in, and whichever of its addresses was reviewed.
+    it was bought in, and whichever of its addresses was reviewed. Who was merged is one with the member who stays.
     """
-    details = [str(pk) for pk in family]
-    shown = Review.objects.using(write_db()).filter(user_id=user_id, product_id__in=family, status=Review.APPROVED)
+    details, people = [str(pk) for pk in family], one_with(user_id=user_id)
+    shown = Review.objects.using(write_db()).filter(user_id__in=people, product_id__in=family, status=Review.APPROVED)
     review = shown.select_related("product").order_by("date_created", "pk").first()
-    programs = bought_in(user_id=user_id, family=family, at=at) if review else []
+    programs = bought_in(people=people, family=family, at=at) if review else []
     known = given_for(user_id=user_id, sources=[f"{REVIEW}:{detail}" for detail in details]) if programs else []
     # Where it has brought points it stays, whatever is bought elsewhere, and so does the address it was given for.
     order = [program_id for program_id, _source in known]
@@ -75,48 +75,54 @@ def settle(*, user_id: Any, family: Sequence[Any], at: datetime) -> None:
         detail = source.partition(":")[2] or details[0]
         about = {"product": review.product.get_title()}
         what = {"occasion": REVIEW, "detail": detail, "about": about, "happened_at": review.date_created}
-        operations.act(program=program, user_id=user_id, **what, at=at)
+        operations.act(program=program, user_id=review.user_id, **what, at=at)
 
 
-def bought_in(*, user_id: Any, family: Sequence[Any], at: datetime) -> list[Program]:
+def bought_in(*, people: Collection[Any], family: Sequence[Any], at: datetime) -> list[Program]:
     """
-    Return the programs of orders with which somebody bought a thing, and kept it.
+    Return the programs of orders with which somebody bought a thing, and kept it; `people` are the logins of one.
 
     An order is whose it was when it was placed, and one that was deleted after its return period has been kept.
     """
     lines = get_model("order", "Line").objects.using(write_db()).filter(product_id__in=family)
-    rows = list(lines.filter(order__user_id=user_id).order_by("-pk").values_list("order_id", "pk")[:ORDERS])
-    kept = {"products": set(family), "user_id": user_id, "at": at}
+    rows = list(lines.filter(order__user_id__in=people).order_by("-pk").values_list("order_id", "pk")[:ORDERS])
+    kept: dict[str, Any] = {"products": set(family), "people": people, "at": at}
     return _kept({order_id for order_id, _line in rows}, lines={line for _order, line in rows}, **kept) or _kept(
-        _out_of_sight(user_id), lines=(), **kept
+        _out_of_sight(people), lines=(), **kept
     )
 
 
-def _out_of_sight(user_id: Any) -> set[int]:
+def _out_of_sight(people: Collection[Any]) -> set[int]:
     """Return the orders that brought somebody points and that are not theirs by now: moved, or deleted."""
-    lots = Lot.objects.using(write_db()).filter(account__member__user_id=user_id, source__startswith="order:")
+    lots = Lot.objects.using(write_db()).filter(account__member__user_id__in=people, source__startswith="order:")
     numbers = (number_of(name=source, kind="order") for source in lots.values_list("source", flat=True))
     brought = {number for number in numbers if number is not None}
     if not brought:
         return set()
-    theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id=user_id)
+    theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id__in=people)
     left = brought.difference(theirs.values_list("pk", flat=True))
     return set(sorted(left, reverse=True)[:ORDERS])
 
 
 def _kept(
-    order_ids: Collection[int], *, lines: Container[int], products: Container[int], user_id: Any, at: datetime
+    order_ids: Collection[int],
+    *,
+    lines: Container[int],
+    products: Container[int],
+    people: Collection[Any],
+    at: datetime,
 ) -> list[Program]:
     """Return the programs of those of these orders that are somebody's and of which one of these products is left."""
     units = {unit.pk: unit for unit in begun_units()} if order_ids else {}
     found: dict[int, Program] = {}
+    theirs = {str(user_id) for user_id in people}
     for order in gather_orders(order_ids=order_ids, set_codes=(), at=at) if order_ids else ():
         kept = any(
             line.gone < line.quantity and (line.product_id in products or _is_on(line, lines))
             for line in order.purchase.lines
         )
         unit = units.get(order.unit_id)
-        if unit and kept and order.final_at and not order.dead and str(order.user_id) == str(user_id):
+        if unit and kept and order.final_at and not order.dead and str(order.user_id) in theirs:
             found.setdefault(unit.program_id, unit.program)
     return list(found.values())
 

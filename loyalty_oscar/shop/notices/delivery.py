@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
 from django.core.mail import get_connection
@@ -17,12 +18,12 @@ from django.db.models import QuerySet
 from django.utils.html import conditional_escape, format_html
 from oscar.core.loading import get_class, get_model
 
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import in_short
 from loyalty_oscar.people.queries import unwanted_mails
 from loyalty_oscar.program import delivery
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Consumer, NotYet, consumers
+from loyalty_oscar.program.events import Consumer, NotSent, NotYet, PerhapsSent, consumers
 from loyalty_oscar.program.models import Event, Member, Notice
 from loyalty_oscar.program.rows import write_rows
 
@@ -33,12 +34,17 @@ logger = logging.getLogger("loyalty_oscar")
 INBOX = "inbox"
 
 
-class NotSent(LoyaltyError):
-    """The mail server did not take a message."""
+#: With these a mail server, or what speaks to it, says that it does not take a message.
+REFUSALS = (SMTPResponseException, SMTPRecipientsRefused, SMTPNotSupportedError)
 
 
 class Stamping:
-    """A mail connection that gives each message its headers and remembers what the server took."""
+    """
+    A mail connection that gives each message its headers and remembers what the server was handed (`asked`), and what
+    it took (`taken`).
+
+    It is opened first and closed last, so that what fails then is not taken for a message that did not leave, or did.
+    """
 
     def __init__(self, *, connection: Any, headers: Mapping[str, str]) -> None:
         self.connection, self.headers = connection, headers
@@ -47,11 +53,16 @@ class Stamping:
     def send_messages(self, messages: list[Any]) -> int:
         for message in messages:
             message.extra_headers = {**self.headers, **message.extra_headers}
-        self.asked += len(messages)
-        answer = self.connection.send_messages(messages)
-        # Django's own backends count; some others say nothing when all went well.
-        taken = answer if isinstance(answer, int) else len(messages)
-        self.taken += taken
+        is_ours = self.connection.open()
+        try:
+            self.asked += len(messages)
+            answer = self.connection.send_messages(messages)
+            # Django's own backends count; some others say nothing when all went well.
+            taken = answer if isinstance(answer, int) else len(messages)
+            self.taken += taken
+        finally:
+            if is_ours:
+                self.connection.close()
         return taken
 
 
@@ -102,7 +113,9 @@ def _mail(event: Event, letter: Letter, at: datetime) -> str:
 def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
     """
     Mail a letter about the event of a topic and key to a member; returns whether a mail server said that it took it.
-    Raises `NotSent` where it did not.
+
+    Raises `NotSent` where it said that it did not, `PerhapsSent` where the letter was handed over and no answer came,
+    and what else went wrong before.
     """
     user, site = member.user, site_of(member=member)
     message_id = f"<{topic}.{key.replace(':', '.')}@{site.domain.partition(':')[0]}>"
@@ -116,9 +129,11 @@ def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
             dispatcher.dispatch_user_messages(user, said)
         else:
             dispatcher.dispatch_direct_messages(user.email, said)
-    except Exception:
+    except Exception as error:
         # Oscar keeps a copy after the mail has left: sent is sent, and once more would be twice.
         if not stamping.taken:
+            if stamping.asked and not isinstance(error, REFUSALS):
+                raise PerhapsSent(in_short(error)) from error
             raise
         logger.exception("message %s was sent; what was to be done after that failed", message_id)
     if stamping.taken < stamping.asked:

@@ -14,7 +14,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
 from loyalty_oscar.people.models import Receipt
-from loyalty_oscar.program import money
+from loyalty_oscar.program import money, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import ProductSet
@@ -108,9 +108,9 @@ class NotBoughtTrait(BoughtTrait):
 
 
 def names_of(codes: Iterable[str]) -> str:
-    """Return what product sets are called; one that is gone by its code."""
+    """Return what product sets are called, each in quotation marks; one that is gone by its code."""
     names = dict(ProductSet.objects.filter(code__in=list(codes)).values_list("code", "name"))
-    return ", ".join(names.get(code, code) for code in codes)
+    return words.quoted(names=(names.get(code, code) for code in codes))
 
 
 def buyers(
@@ -133,18 +133,18 @@ def kept_lines(*, codes: Iterable[str]) -> QuerySet[Any]:
     """Return the lines of orders, of products in these sets, of which something was not returned or cancelled."""
     lines = get_model("order", "Line").objects.using(write_db()).filter(_in_sets(codes), quantity__gt=0)
     lines = lines.exclude(statuses.said(column="status", words=conf.DEAD_LINE_STATUSES))
-    for model, words in (
+    for model, told in (
         ("ShippingEventQuantity", conf.RETURN_EVENT_CODES),
         ("PaymentEventQuantity", conf.REFUND_EVENT_CODES),
     ):
-        lines = lines.exclude(pk__in=_gone(model, words))
+        lines = lines.exclude(pk__in=_gone(model, told))
     return lines
 
 
-def _gone(model: str, words: Iterable[str]) -> QuerySet[Any]:
+def _gone(model: str, codes: Iterable[str]) -> QuerySet[Any]:
     """Return the keys of lines of which every piece came back by events of these types."""
     events = get_model("order", model).objects.using(write_db())
-    told = events.filter(statuses.said(column="event__event_type__code", words=words)).order_by().values("line_id")
+    told = events.filter(statuses.said(column="event__event_type__code", words=codes)).order_by().values("line_id")
     return told.annotate(pieces=Sum("quantity")).filter(pieces__gte=F("line__quantity")).values("line_id")
 
 

@@ -6,14 +6,17 @@ from itertools import count
 import pytest
 from django.urls import reverse
 
+from loyalty_oscar import extend
 from loyalty_oscar.journeys.audience import audience
 from loyalty_oscar.journeys.models import CampaignText, Occurrence
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, result_of
 from loyalty_oscar.people.consents import ask, confirm, withdraw
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.program.models import Member
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import SegmentFactory
+from tests.integration.admin.test_saved_unchanged import Form
 from tests.integration.journeys.deeds import a_campaign, a_member
 from tests.storefront import TODAY, a_product, buy, text_of
 
@@ -52,6 +55,38 @@ def holds_out(unit, percent):
 
 def members(unit, number):
     return [a_member(unit, f"{next(NUMBERS)}@example.com") for _time in range(number)]
+
+
+class Lost:
+    """Finds nobody: it fails."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def __call__(self, *, program, campaign, since, until):
+        if self.fault == "database":
+            Member.objects.raw("SELECT missing FROM nowhere")[0]
+        raise RuntimeError("<b>nobody</b> answers at ada@example.com")
+
+
+class TestAnOccasionThatFails:
+    @pytest.mark.parametrize("fault", ["code", "database"])
+    def test_is_told_on_a_page_that_can_be_saved(self, root, unit, fault):
+        extend.occasions.register("lost")(extend.Occasion(due=Lost(fault)))
+        try:
+            campaign = a_campaign(unit, "lost", points=5)
+            answer = root.get(page(campaign))
+            assert answer.status_code == 200
+            said = {"code": "RuntimeError: <b>nobody</b> answers at …", "database": "nowhere"}[fault]
+            assert "Nobody can say to whom it would come:" in text_of(answer) and said in text_of(answer)
+            assert "<b>nobody" not in answer.content.decode()
+            data = Form(answer.content.decode()).data
+            data.pop("is_on")
+            assert root.post(page(campaign), data).status_code == 302
+            campaign.refresh_from_db()
+            assert not campaign.is_on
+        finally:
+            extend.occasions.unregister("lost")
 
 
 class TestToday:

@@ -164,7 +164,7 @@ class TestACampaignInTheAdmin:
         adds(root, unit, occasion="warranty", sets=["beds"], months="24", name="Warranty")
         campaign = Campaign.objects.get()
         assert campaign.params == {"sets": ["beds"], "months": 24}
-        assert "The end of a warranty, 24 months after an order of Beds" in text_of(root.get(page(campaign)))
+        assert "The end of a warranty, 24 months after an order of “Beds”" in text_of(root.get(page(campaign)))
         assert ["Warranty"] in [list(said) for said in set_uses.answers(product_set=goods)]
 
     def test_with_a_word_keeps_it_folded_and_shows_the_address_for_a_qr_code(self, root, unit):

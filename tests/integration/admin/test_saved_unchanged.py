@@ -151,7 +151,8 @@ def everything_set_up():
     program = unit.program
     ProgramSite.objects.get_or_create(program=program, site_id=1)
     PointWorth.objects.create(program=program, currency="PLN", points=100, minor=430)
-    TermsVersion.objects.create(program=program, version=1, language="en", text="Be kind.", starts_at=day(1, 1))
+    terms = {"language": "en", "text": "Be kind.\n\nOr leave."}
+    TermsVersion.objects.create(program=program, version=1, **terms, starts_at=day(1, 1))
     LeastOrder.objects.create(terms=UseTerms.objects.get(), currency="EUR", minor=2000)
     bed = a_product("Bed", "200.00")
     beds = a_set(bed, code="beds")
@@ -160,9 +161,7 @@ def everything_set_up():
     program.excluded_set = cards
     program.save()
     ladder = a_ladder(unit=unit, gifts=(0, 50, 100))
-    Tier.objects.filter(ladder=ladder, rank=2).update(
-        names={"de": "Silber"}, color="#55636A", text="A card\r\n\r\nA call"
-    )
+    Tier.objects.filter(ladder=ladder, rank=2).update(names={"de": "Silber"}, color="#55636A", text="A card\n\nA call")
     MemberPrice.objects.create(tier=ladder.tiers.get(rank=2), product_set=beds, percent=10, starts_at=day(1, 1))
     MemberPrice.objects.create(tier=ladder.tiers.get(rank=3), percent=5, starts_at=day(1, 1), ends_at=day(2, 1))
     Scheme.objects.create(program=program, giver_points=150, newcomer_points=100, least_minor=2050)
@@ -202,7 +201,7 @@ def everything_set_up():
     third = {"points": 5, "pieces": 3}
     save_rule(unit=unit, code="third", name="Third", type="every-nth", params=third, narrowed=narrowed, **when)
     save_rule(unit=unit, code="order", name="Order", type="per-order", params={"points": 5}, **when)
-    sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\r\nOr two.")
+    sale = a_sale(unit, bed, percent=20, quota=40, per_member=2, text="Bring your dog.\nOr two.")
     Door.objects.create(sale=sale, segment=invited, seen_from=day(5, 1), buys_from=day(5, 8))
     a_sale(unit, a_product("Mat"), code="earlier", mode="open", percent=10)
     a_sale(unit, a_product("Rug"), doors=(), code="for-all", is_on=False, public_from=PUBLIC_FROM, ends_at=None)
@@ -220,6 +219,7 @@ def _campaigns(unit, segment):
         "day": {"day": 29, "month": 2},
         "surprise": {"members": 3},
         "warranty": {"sets": ["cards", "beds"], "months": 24},
+        "leaving": {"months": 12},
         "order-final": {"sets": ["beds"], "question": "problem", "related": True},
     }
     all_of_it = {"rank": 2, "segment": segment, "delay_days": 3, "rest_days": 60, "most": 40, "confirmed_only": True}
@@ -237,7 +237,7 @@ def _campaigns(unit, segment):
 def _rewards(unit, segment):
     """A reward of each kind, one of them with all that can stand in it."""
     told = {"quota": 40, "per_member": 2, "valid_days": 30, "starts_at": day(1, 1), "ends_at": day(12, 31)}
-    more = {"rank": 2, "segment": segment, "cost_minor": 1250, "text": "Bring your dog.\r\nOr two."}
+    more = {"rank": 2, "segment": segment, "cost_minor": 1250, "text": "Bring your dog.\nOr two."}
     RewardFactory(program=unit.program, code="grooming", params={"ask": "Which day?"}, **told, **more)
     RewardFactory(program=unit.program, code="spa", params={"where": "At the spa"}, codes=["SPA-1"], price=None)
     money_off = {"percent": 15, "most": 1250, "set": "beds", "least": 2000}

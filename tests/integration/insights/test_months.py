@@ -10,6 +10,7 @@ from loyalty_oscar.insights.models import Month
 from loyalty_oscar.insights.monthly import CUTS, MonthCut, count_months, months_of
 from loyalty_oscar.kernel.periods import add_months
 from loyalty_oscar.people.models import Receipt
+from loyalty_oscar.people.operations import forget_buyer
 from loyalty_oscar.program.models import Member, Program
 from tests.buying import a_base, by_sql, cohorts_by_sql, paid_rows
 from tests.once import a_program
@@ -31,6 +32,7 @@ def bought(program, rows, **more):
     """Receipts of these orders."""
     known = Receipt.objects.count()
     told = {"program": program, "currency": program.currency, "pieces": 1, "changed_at": NIGHT, **more}
+    told["is_member"] = "member" in more
     return Receipt.objects.bulk_create(
         Receipt(order_id=known + n, buyer=buyer, placed_at=at, goods_minor=paid, paid_minor=paid, **told)
         for n, (buyer, at, paid) in enumerate(rows)
@@ -139,6 +141,19 @@ class TestTheMonths:
         may = MonthCut(length=1, window=90)
         assert months_of(program=program, cut=may).members == {date(1998, 6, 1): 500, date(1998, 5, 1): 70}
         assert months_of(program=program, cut=YEAR).members == {date(1998, 6, 1): 570, date(1998, 5, 1): 70}
+
+    def test_know_what_members_paid_who_are_forgotten_by_now(self, program):
+        for name, number in (("a", 2), ("b", 1)):
+            member = Member.objects.create(program=program, joined_at=NIGHT)
+            bought(program, [(name, noon(f"1998-06-0{1 + n}"), 500) for n in range(number)], member=member)
+        bought(program, [("c", noon("1998-06-01"), 900)])
+        seen = []
+        for _time in range(2):
+            list(count_months(at=NIGHT))
+            row = Month.objects.get(metric="members", cut="1", month=date(1998, 6, 1))
+            seen.append((row.n, row.value))
+            forget_buyer(member=Member.objects.order_by("pk").first())
+        assert seen == [(2, 1_500)] * 2
 
     def test_know_what_members_paid_before_the_months_that_are_kept(self, program):
         member = Member.objects.create(program=program, joined_at=NIGHT)

@@ -1,20 +1,25 @@
 """Letters of campaigns: with consent, by day, with a pause, at most once, safe, and by every channel of the store."""
 
 from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import override_settings
+from django.utils.html import escape
+from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.answers import save_answer
 from loyalty_oscar.journeys.cases import open_case
 from loyalty_oscar.journeys.models import Case, Occurrence
 from loyalty_oscar.journeys.operations import act, undo_act
+from loyalty_oscar.journeys.texts import fill
 from loyalty_oscar.people.consents import withdraw
-from loyalty_oscar.people.models import Contact
-from loyalty_oscar.program.models import Delivery, Event
+from loyalty_oscar.people.models import Consent, Contact
+from loyalty_oscar.program.models import Delivery, Event, Member
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.storefront import a_product, arrive, buy, day
 
@@ -22,6 +27,7 @@ from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
 
 pytestmark = pytest.mark.django_db
 NOON = day(5, 6)
+Order = get_model("order", "Order")
 
 
 @pytest.fixture
@@ -81,6 +87,32 @@ class TestALetter:
 
         html = mail.outbox[0].alternatives[0][0]
         assert "<b>Eve" not in html and "<i>Dear" not in html and "&lt;i&gt;Dear" in html
+
+    @pytest.mark.parametrize(
+        ("body", "links"),
+        [
+            ("{link}", 1),
+            ("See {link}. Or ({link}), or:\n{link}!", 3),
+            ("“{link}” {link}", 2),
+            ("{link}sale {link}?a=1 {link}/x", 0),
+            ("http://other.example/?next={link}", 0),
+            ("{link}sale or {link}", 1),
+            ("<{link}>", 1),
+        ],
+    )
+    def test_leads_to_its_link_and_to_no_part_of_another_address(self, unit, member, body, links):
+        says(a_campaign(unit, points=0), body=body)
+        reviewed(member)
+        leave(NOON)
+
+        (letter,) = mail.outbox
+        html, told = (
+            letter.alternatives[0][0],
+            escape(fill(text=body, values={"link": "http://example.com/catalogue/"})),
+        )
+        shown = '<a href="http://example.com/catalogue/">http://example.com/catalogue/</a>'
+        assert html.count(shown) == links
+        assert told.replace("\n", "") in html.replace(shown, "http://example.com/catalogue/").replace("<br>", "")
 
     def test_is_written_in_the_members_language_else_in_the_shops(self, unit, member):
         campaign = says(a_campaign(unit, points=0), subject="Hello")
@@ -151,6 +183,40 @@ class TestALetterThatMayNotGo:
         assert why_not() == ["Not sent: no consent to letters"]
         campaign.refresh_from_db()
         assert campaign.given == 0
+
+    def test_leaves_once_the_consent_is_back_while_its_occasion_is_found(self, unit, member):
+        campaign = says(a_campaign(unit, "anniversary", points=0))
+        Member.objects.filter(pk=member.pk).update(joined_at=day(5, 6, 2025))
+        assert a_night(NOON) == 1
+        withdraw(member_id=member.pk, purpose="letters", at=NOON)
+        assert (leave(NOON), whys()) == ([], [("skipped", "no_consent")])
+
+        nights = [NOON + timedelta(days=days) for days in (1, 2, 3)]
+        assert [a_night(nights[0]), *leave(nights[0])] == [0]
+        Consent.objects.all().delete()
+        allows(member, at=nights[1])
+        assert [a_night(nights[1]), *leave(nights[1])] == [1, "Hello Boris"]
+        assert [a_night(nights[2]), *leave(nights[2])] == [0]
+        campaign.refresh_from_db()
+        assert campaign.given == 1
+
+    @pytest.mark.parametrize(("sent", "wanted"), [(False, 2), (True, 0)])
+    def test_leaves_once_its_order_stands_again_unless_it_has_left(self, unit, member, sent, wanted):
+        says(a_campaign(unit, "order-placed", points=50))
+        order = buy(member.user, (a_product(), 1), on=NOON)
+        a_night(NOON)
+
+        def ours(at):
+            return sum("50 paws" in subject or subject == "Hello Boris" for subject in leave(at))
+
+        assert not sent or ours(NOON) == 2
+        for status, hours in (("Cancelled", 1), ("Pending", 2)):
+            at = NOON + timedelta(hours=hours)
+            Order.objects.update(status=status)
+            sync_orders(order_ids=[order.pk], at=at)
+            a_night(at)
+            left = ours(at)
+        assert left == wanted
 
     def test_lost_the_consent_and_what_was_promised_stays_given(self, unit, member):
         says(a_campaign(unit, points=50))
@@ -227,28 +293,63 @@ class TestALetterThatMayNotGo:
         assert whys(source="review:3") == [("skipped", "too_late")]
 
 
-class Refusing(EmailBackend):
-    """A mail server that takes nothing while it is away."""
+class Failing(EmailBackend):
+    """A mail server that fails: as it is called (`at_call`), or as it was handed a letter (`at_letter`)."""
 
-    away = True
+    at_call = at_letter = None
+
+    def open(self):
+        if self.at_call:
+            raise self.at_call
 
     def send_messages(self, messages):
-        if self.away:
-            raise OSError("nobody answers")
+        if self.at_letter:
+            raise self.at_letter
         return super().send_messages(messages)
 
 
-class TestATry:
-    BACKEND = f"{__name__}.Refusing"
+#: Ends of a try with which nothing has left.
+REFUSED = [
+    {"at_call": OSError("nobody answers")},
+    {"at_call": TimeoutError("timed out")},
+    {"at_letter": SMTPDataError(451, b"later")},
+    {"at_letter": SMTPSenderRefused(450, b"later", "shop@example.com")},
+    {"at_letter": SMTPRecipientsRefused({"boris@example.com": (450, b"full")})},
+]
+#: Ends of which nobody knows whether the letter was taken.
+IN_DOUBT = [TimeoutError("timed out"), SMTPServerDisconnected("gone"), ConnectionResetError("reset")]
 
-    def test_that_failed_is_made_again_and_takes_no_second_leave(self, unit, member, monkeypatch):
+
+class TestATry:
+    BACKEND = f"{__name__}.Failing"
+
+    @pytest.mark.parametrize("fault", REFUSED, ids=repr)
+    def test_with_which_nothing_left_is_made_again_and_takes_no_second_leave(self, unit, member, monkeypatch, fault):
         says(a_campaign(unit, points=0))
         reviewed(member)
         with override_settings(EMAIL_BACKEND=self.BACKEND):
+            for name, error in fault.items():
+                monkeypatch.setattr(Failing, name, error)
             assert leave(NOON) == []
-            monkeypatch.setattr(Refusing, "away", False)
+            monkeypatch.undo()
             assert leave(NOON + timedelta(hours=1)) == ["Hello Boris"]
             assert leave(NOON + timedelta(hours=9)) == []
+
+    @pytest.mark.parametrize("error", IN_DOUBT, ids=repr)
+    def test_without_an_answer_is_not_made_again_but_that_of_a_contract_notice_is(
+        self, unit, member, monkeypatch, error
+    ):
+        says(a_campaign(unit, points=50))
+        reviewed(member)
+        monkeypatch.setattr(Failing, "at_letter", error)
+        with override_settings(EMAIL_BACKEND=self.BACKEND):
+            assert leave(NOON) == []
+            monkeypatch.undo()
+            assert leave(NOON + timedelta(hours=1)) == ["Boris, 50 paws for your review"]
+            assert leave(NOON + timedelta(days=1)) == []
+        letter = Delivery.objects.get(consumer="campaign-mail")
+        assert letter.error == f"perhaps sent: {type(error).__name__}: {error}"
+        assert (letter.is_open, letter.done_at) == (False, None)
 
     def test_whose_process_died_is_not_made_again(self, unit, member, monkeypatch):
         says(a_campaign(unit, points=0))
@@ -257,7 +358,7 @@ class TestATry:
         def dies(self, messages):
             raise SystemExit
 
-        monkeypatch.setattr(Refusing, "send_messages", dies)
+        monkeypatch.setattr(Failing, "send_messages", dies)
         with override_settings(EMAIL_BACKEND=self.BACKEND), pytest.raises(SystemExit):
             leave(NOON)
         assert leave(NOON + timedelta(days=1)) == []
@@ -268,14 +369,14 @@ class Sms:
     """A store's own channel."""
 
     def __init__(self):
-        self.sent, self.numbers, self.is_away = [], set(), False
+        self.sent, self.numbers, self.fault = [], set(), None
 
     def reaches(self, *, member):
         return member.pk in self.numbers
 
     def send(self, *, message):
-        if self.is_away:
-            raise OSError("no network")
+        if self.fault:
+            raise self.fault
         self.sent.append(message)
 
 
@@ -306,16 +407,17 @@ class TestAChannelOfTheStore:
 
         assert (leave(NOON), len(sms.sent), whys()) == ([], 1, [("done", "")])
 
-    def test_that_fails_is_tried_alone(self, unit, member, sms):
+    @pytest.mark.parametrize(("fault", "again"), [(extend.NotSent("no network"), 1), (TimeoutError("no answer"), 0)])
+    def test_that_fails_is_tried_alone_where_it_says_that_nothing_left(self, unit, member, sms, fault, again):
         sms.numbers.add(member.pk)
-        sms.is_away = True
+        sms.fault = fault
         says(a_campaign(unit, points=0))
         reviewed(member)
         assert leave(NOON) == ["Hello Boris"]
-        sms.is_away = False
+        sms.fault = None
 
         assert leave(NOON + timedelta(hours=1)) == []
-        assert len(sms.sent) == 1
+        assert len(sms.sent) == again
 
     def test_asks_for_consent_too(self, unit, sms):
         member = a_member(unit)

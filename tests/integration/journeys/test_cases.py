@@ -15,6 +15,7 @@ from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed, UnknownCode
 from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger.givers import shares_of
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program import words
 from loyalty_oscar.program.models import Event, Member
 from loyalty_oscar.program.queries import forget_cache
@@ -28,6 +29,7 @@ from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.ledger.books import assert_clean
+from tests.points import give as give_points
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, send_back, text_of
 
 from .deeds import a_member, has
@@ -159,6 +161,52 @@ class TestACase:
         assert words.why(entry.because) == "With our apologies"
         assert [name for name, _shares in shares_of(unit=unit, entries=[entry]).values()] == ["apologies"]
         assert about(reference=entry.key) == ("Something is wrong with an order", page_of(case))
+
+
+class TestACaseOfSomebodyWhoWasMerged:
+    MINUTES = [timedelta(minutes=number) for number in range(4)]
+
+    @pytest.fixture
+    def merged(self, unit, member):
+        """A case, and a merge that is undone; `meanwhile` is what comes between."""
+
+        def done(before=None, meanwhile=None):
+            other, case = a_member(unit, "other@example.com"), a_case(member)
+            give_points(other.user, 5, unit)
+            for what in filter(None, [before]):
+                what(case, TODAY)
+            row = merge(member=member, into=other, actor="staff:1", at=TODAY + self.MINUTES[1])
+            case.refresh_from_db()
+            for what in filter(None, [meanwhile]):
+                what(case, TODAY + self.MINUTES[2])
+            unmerge(merge=row, actor="staff:1", at=TODAY + self.MINUTES[3])
+            case.refresh_from_db()
+            return case, other
+
+        return done
+
+    def made_good(self, case, at):
+        assert decide(case=case, promise=Promise(points=40), reason="Torn", actor="staff:1", at=at)
+
+    def closed(self, case, at):
+        assert decide(case=case, promise=Promise(), reason="Torn", actor="staff:1", at=at)
+
+    def test_that_was_made_good_meanwhile_stays_with_its_gift_and_can_be_undone(self, member, merged):
+        case, other = merged(meanwhile=self.made_good)
+        assert (case.member, has(other), has(member)) == (other, (45, 0), (0, 0))
+        assert open_again(case=case, at=TODAY + timedelta(hours=1)) == Outcome.TAKEN
+        assert (has(other), has(member)) == ((5, 0), (0, 0))
+        assert_clean()
+
+    @pytest.mark.parametrize(("before", "meanwhile"), [("made_good", None), (None, "closed"), (None, None)])
+    def test_goes_back_with_what_it_gave_before_and_else_alone(self, member, merged, before, meanwhile):
+        case, other = merged(*(name and getattr(self, name) for name in (before, meanwhile)))
+        given = 40 if before else 0
+        assert (case.member, has(other), has(member)) == (member, (5, 0), (given, 0))
+        if before:
+            assert open_again(case=case, at=TODAY + timedelta(hours=1)) == Outcome.TAKEN
+            assert has(member) == (0, 0)
+        assert_clean()
 
 
 class TestTheQueue:

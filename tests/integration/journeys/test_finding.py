@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from oscar.core.loading import get_model
 
+from loyalty_oscar.journeys.audience import audience
 from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
@@ -22,7 +24,7 @@ from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
 
-from .deeds import a_campaign, a_member, a_night, allows, has, says, whys
+from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +97,37 @@ class TestWhoIsLate:
         assert whys() == [("skipped", "moment_over")]
 
 
+class TestAFarewell:
+    def test_comes_to_the_day_so_many_months_after_the_last_order_once(self, unit):
+        campaign, member = a_campaign(unit, "leaving", params={"months": 6}), a_member(unit)
+        a_receipt(unit, member, 6, on=day(1, 1)), a_receipt(unit, member, 7, on=day(1, 5))
+        a_receipt(unit, member, 8, on=day(1, 9), is_gone=True)
+
+        assert [a_night(day(7, number)) for number in (1, 4, 5, 6, 9)] == [0, 0, 1, 0, 0]
+        a_receipt(unit, member, 9, on=day(8, 31))
+        assert [a_night(day(2, number, 2027)) for number in (27, 28)] == [0, 1], "six months after 31 August"
+        assert [*campaign.occurrences.values_list("source", flat=True)] == ["leaving:7", "leaving:9"]
+
+    def test_does_not_come_to_who_ordered_again_before_it_leaves(self, unit):
+        says(a_campaign(unit, "leaving", points=0, params={"months": 6, "question": "farewell"}, delay_days=2))
+        silent, back = (allows(a_member(unit, f"{name}@example.com")) for name in ("silent", "back"))
+        for number, member in enumerate((silent, back)):
+            a_receipt(unit, member, number, on=day(1, 5))
+        a_night(day(7, 5))
+        a_receipt(unit, back, 9, on=day(7, 6))
+
+        assert (a_night(day(7, 7)), leave(day(7, 7))) == (1, ["Hello"])
+        assert whys() == [("done", ""), ("skipped", "moment_over")]
+        assert "The prices: http" in mail.outbox[0].body
+
+    def test_asks_a_query_a_day_where_nobody_fell_silent(self, unit, django_assert_max_num_queries):
+        a_campaign(unit, "leaving", params={"months": 6})
+        for number, member in enumerate(people(unit, 5)):
+            a_receipt(unit, member, number, on=day(1, 5))
+        with django_assert_max_num_queries(9):  # Of the week that is looked back.
+            assert list(find(at=day(5, 5))) == []
+
+
 class TestADayOfTheYear:
     def test_comes_to_all_of_a_segment_once_a_year(self, unit):
         first, second, _third = people(unit, 3)
@@ -107,6 +140,22 @@ class TestADayOfTheYear:
             (second.pk, "day:2026-12-06"),
         }
         assert a_night(day(12, 6, 2027)) == 2
+
+    @pytest.mark.parametrize(
+        ("campaign", "wanted"),
+        [({"points": 50}, 3), ({"points": 50, "is_public": False}, 1), ({"points": 0}, 1)],
+        ids=["a promise", "a surprise", "a letter alone"],
+    )
+    def test_plans_nothing_for_whom_only_a_letter_would_reach_that_may_not_go(self, unit, campaign, wanted):
+        first, second, _third = people(unit, 3)
+        allows(first)
+        campaign = says(a_campaign(unit, "day", params={"month": 12, "day": 6}, **campaign))
+        assert audience(campaign=campaign, at=day(12, 6)).without == 2
+        assert (a_night(day(12, 6)), Occurrence.objects.count()) == (wanted, wanted)
+
+        allows(second)
+        assert a_night(day(12, 8)) == (wanted == 1), "it is still found"
+        assert_clean()
 
 
 class TestSurprises:
@@ -215,6 +264,28 @@ class TestWhatTheStoreTells:
         self.told(unit, member)
         assert [a_night(TODAY + timedelta(days=days)) for days in (2, 3, 4)] == [0, 1, 0]
         assert has(member) == (50, 0)
+
+    def test_knows_what_it_is_about_when_it_is_told_anew(self, unit):
+        a_campaign(unit, "wedding", delay_days=3), (member := a_member(unit))
+        what = {"program": unit.program, "user_id": member.user_id, "occasion": "wedding", "at": TODAY}
+        for _time in range(2):
+            act(**what, about={"product": "Kennel"})
+            row = Occurrence.objects.get()
+            assert (row.state, row.because["p"]["product"]) == ("planned", "Kennel")
+            undo_act(user_id=member.user_id, occasion="wedding", at=TODAY)
+        assert whys() == [("skipped", "campaign_withdrawn")]
+
+    @pytest.mark.parametrize(("is_on", "wanted"), [(True, 80), (False, 20)])
+    def test_brings_what_gives_less_where_the_better_one_falls_that_comes_later(self, unit, is_on, wanted):
+        best, member = a_campaign(unit, "wedding", points=80, delay_days=3), a_member(unit)
+        a_campaign(unit, "wedding", points=20)
+        assert self.told(unit, member) is None
+        Campaign.objects.filter(pk=best.pk).update(is_on=is_on)
+        for days in (3, 4):
+            a_night(TODAY + timedelta(days=days))
+            self.told(unit, member, TODAY + timedelta(days=days))
+        assert has(member) == (wanted, 0)
+        assert_clean()
 
     def test_surprises_at_once_and_beside_what_is_promised(self, unit):
         a_campaign(unit, "wedding", is_public=False, points=7), a_campaign(unit, "wedding")

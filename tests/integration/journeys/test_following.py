@@ -7,11 +7,14 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys import following
 from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import a_product, a_user, arrive, buy, day, send_back
 
@@ -125,6 +128,82 @@ class TestAnOrder:
         assert a_night(day(5, 1)) == 2, "the best, and the one that only says something"
         assert has(member)[0] == 80
         assert whys() == [("skipped", "gives_less"), ("done", ""), ("skipped", "not_a_buyer"), ("done", "")]
+
+
+class TestTheBestOfSeveralPromises:
+    """Of two the one that gives more comes ten days later; meanwhile the other one gives way."""
+
+    @pytest.fixture
+    def best(self, unit, member):
+        a_campaign(unit, "order-placed", points=20)
+        best = a_campaign(unit, "order-placed", points=80, delay_days=10, most=1)
+        buy(member.user, (a_product(), 1), on=day(5, 1))
+        assert (a_night(day(5, 2)), whys()) == (0, [("skipped", "gives_less"), ("planned", "")])
+        return best
+
+    def test_comes_alone(self, member, best):
+        assert [a_night(day(5, number)) for number in (11, 12)] == [1, 0]
+        assert has(member) == (80, 0)
+
+    @pytest.mark.parametrize("fall", [{"is_on": False}, {"given": 1}, {"least_orders": 5}], ids=str)
+    def test_leaves_the_place_to_the_other_as_it_falls(self, member, best, fall):
+        Campaign.objects.filter(pk=best.pk).update(**fall)
+
+        assert sum(a_night(day(5, number)) for number in (11, 12, 13)) == 1
+        assert has(member) == (20, 0)
+        assert_clean()
+
+    def test_falls_with_the_order_and_the_other_one_does_too(self, member, best):
+        cancel(Order.objects.get(), on=day(5, 3))
+
+        assert [a_night(day(5, number)) for number in (4, 11, 12)] == [0, 0, 0]
+        assert has(member)[0] == 0
+
+
+class TestAGiftOfAnOrderOfSomebodyWhoWasMergedForAWhile:
+    @pytest.mark.parametrize("is_given_meanwhile", [True, False])
+    def test_goes_with_its_order_wherever_it_lies(self, unit, member, is_given_meanwhile):
+        a_campaign(unit, "order-placed")
+        order, other = buy(member.user, (a_product(), 1), on=day(5, 1)), a_member(unit, "other@example.com")
+        nights = [day(5, 2), day(5, 4)]
+        row = merge(member=member, into=other, actor="staff:1", at=day(5, 1))
+        came = a_night(nights[0]) if is_given_meanwhile else 0
+        unmerge(merge=row, actor="staff:1", at=day(5, 3))
+        assert came + a_night(nights[1]) == 1
+        mine, theirs = has(member)[0], has(other)[0]
+        assert (mine, theirs) == ((0, 50) if is_given_meanwhile else (50, 0))
+
+        cancel(order, on=day(5, 5))
+        assert (has(member), has(other)) == ((0, 0), (0, 0))
+        assert_clean()
+
+
+class TestARewardThatWasUsed:
+    def test_stays_counted_when_its_order_comes_to_nothing_and_once_when_it_stands_again(self, unit, member):
+        campaign = a_campaign(unit, "order-placed", points=0, reward=RewardFactory(program=unit.program), most=1)
+        order, other = (buy(member.user, (a_product(), 1), on=day(5, 1)) for _time in range(2))
+        a_night(day(5, 1))
+        Claim.objects.update(state="used")
+        cancel(order, on=day(5, 2))
+        assert whys(order_id=order.pk) == [("back", "order_gone")]
+        assert [a_night(day(5, 2)), Claim.objects.get().state] == [0, "used"]
+
+        cancel(order, on=day(5, 3), status="Pending")
+        assert a_night(day(5, 3)) == 1
+        campaign.refresh_from_db()
+        assert (campaign.given, Claim.objects.count()) == (1, 1)
+        assert whys(order_id=other.pk) == [("skipped", "nothing_left")]
+        cancel(order, on=day(5, 4))
+        campaign.refresh_from_db()
+        assert campaign.given == 1
+
+    def test_leaves_room_when_it_is_taken_back_unused(self, unit, member):
+        campaign = a_campaign(unit, "order-placed", points=0, reward=RewardFactory(program=unit.program), most=1)
+        order = buy(member.user, (a_product(), 1), on=day(5, 1))
+        a_night(day(5, 1))
+        cancel(order, on=day(5, 2))
+        campaign.refresh_from_db()
+        assert (campaign.given, Claim.objects.get().state) == (0, "back")
 
 
 class TestACampaignInProductSets:

@@ -12,12 +12,15 @@ from loyalty_oscar import extend
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.journeys.operations import act, use_word
 from loyalty_oscar.ledger.models import Entry
-from loyalty_oscar.people.models import ConfirmedAddress
+from loyalty_oscar.ledger.operations import merge
+from loyalty_oscar.people.models import ConfirmedAddress, Receipt
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import ProgramSite
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.shop.journeys.for_whom import final_orders
 from loyalty_oscar.shop.journeys.listeners import mark_of
 from loyalty_oscar.shop.models import OrderSync
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service import guests
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
@@ -105,12 +108,15 @@ class TestABirthday:
         order = bought(member, price="0.00" if undone == "unpaid" else "20.00")
         if undone == "Cancelled":
             Order.objects.update(status="cancelled")
+            sync_orders(order_ids=[order.pk], at=TODAY)
         elif undone == "sent back":
             send_back(order, 1, on=day(3, 5))
         elif undone == "not delivered":
             Order.objects.update(status="Shipped")
             order.status_changes.all().delete()
-            OrderSync.objects.all().delete()  # as if it had been so when it was first seen
+            # As if it had been so when it was first seen.
+            OrderSync.objects.all().delete(), Receipt.objects.all().delete()
+            sync_orders(order_ids=[order.pk], at=TODAY)
         assert gifts() == 0
         bought(member, on=day(4, 1))
         assert gifts() == 1
@@ -137,15 +143,33 @@ class TestABirthday:
         Campaign.objects.filter(pk=campaign.pk).update(least_orders=0)
         assert gifts() == 1
 
+    def test_counts_orders_of_both_who_became_one(self, unit, member):
+        plain(unit, "birthday", least_orders=2)
+        other = a_member(unit, "other@example.com")
+        bought(member), bought(other)
+        assert dict(final_orders(members=[member.pk, other.pk], at=TODAY)) == {member.pk: 1, other.pk: 1}
+        merge(member=other, into=member, actor="staff:1", at=TODAY)
+        assert dict(final_orders(members=[member.pk], at=TODAY)) == {member.pk: 2}
+
+    def test_is_counted_by_receipts_in_one_query_for_everybody(self, unit, django_assert_num_queries):
+        members = [a_member(unit, f"m{number}@example.com") for number in range(4)]
+        for number, one in enumerate(members):
+            for _order in range(number):
+                bought(one)
+        Order.objects.all().delete()
+        with django_assert_num_queries(1):
+            found = final_orders(members=[one.pk for one in members], at=TODAY)
+        assert [found.get(one.pk, 0) for one in members] == [0, 1, 2, 3]
+        assert not final_orders(members=[one.pk for one in members], at=day(3, 2))
+
     def test_counts_no_order_of_another_program(self, unit, member):
         plain(unit, "birthday")
         told(member, 40)
         other = a_program(live_from=day(1, 1, 2025), code="two", name="Two", is_default=False)
         site = Site.objects.create(domain="two.example", name="Two")
         ProgramSite.objects.create(program=other.program, site=site)
-        bought(member)
-        Order.objects.update(site=site)
         forget_cache()
+        arrive(buy(member.user, (a_product(price="20.00"), 1), on=day(3, 1), site=site), on=day(3, 3))
         assert gifts() == 0
 
     def test_of_several_gives_the_best_that_is_meant_for_somebody(self, unit, member):

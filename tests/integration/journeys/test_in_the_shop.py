@@ -19,8 +19,9 @@ from oscar.test import factories
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.people.models import Birthday
-from loyalty_oscar.program.models import Member, ProgramSite
+from loyalty_oscar.program.models import Member, Program, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.journeys.reviews import look_at
 from loyalty_oscar.shop.self_service import guests
@@ -271,6 +272,39 @@ class TestAReview:
 
         assert seen == [0, 50, 50, 0, 50, 0]
         assert_clean()
+
+    @pytest.mark.parametrize("enrolment", Program.Enrolment.values)
+    @pytest.mark.parametrize("is_given_before", [True, False])
+    def test_of_somebody_who_was_merged_comes_and_goes_at_the_one_who_stays(
+        self, unit, bought, write, save, enrolment, is_given_before
+    ):
+        a_campaign(unit)
+        stays = a_member(unit, "stays@example.com")
+        review = write(*bought, status=Review.APPROVED if is_given_before else Review.FOR_MODERATION)
+        unit.program.enrolment = enrolment
+        unit.program.save()
+        merge(member=Member.objects.get(user=bought[0]), into=stays, actor="staff:1", at=TODAY)
+        seen = []
+        for status in (Review.APPROVED, Review.REJECTED, Review.APPROVED, None):
+            save(review, status=status)
+            seen.append(Occurrence.objects.filter(state="done", member=stays).count())
+        assert seen == [1, 0, 1, 0]
+        assert Campaign.objects.get().given == 0
+        assert_clean()
+
+    def test_of_both_who_became_one_stays_as_long_as_one_of_them_stands(self, unit, bought, write, save):
+        a_campaign(unit)
+        first, product = bought
+        other = a_user("other@example.com")
+        arrive(buy(other, (product, 1), on=day(3, 1)), on=day(3, 4))
+        mine, theirs = (Member.objects.get(user=user) for user in (first, other))
+        merge(member=mine, into=theirs, actor="staff:1", at=TODAY)
+        reviews, seen = [write(user, product) for user in (first, other)], []
+        for review in (None, *reviews):
+            if review:
+                save(review, status=Review.REJECTED)
+            seen.append(Occurrence.objects.filter(state="done").count())
+        assert seen == [1, 1, 0]
 
     def test_written_again_after_it_was_deleted_brings_them_once(self, unit, bought, write, save):
         a_campaign(unit)

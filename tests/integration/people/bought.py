@@ -11,7 +11,14 @@ _keys = count(1)
 
 def a_receipt(member, at, minor=1000, **fields):
     """A receipt of an order that a member placed, of so many minor units."""
-    told = {"buyer": f"u:{member.user_id}", "currency": "EUR", "pieces": 1, "changed_at": at, **fields}
+    told = {
+        "buyer": f"u:{member.user_id}",
+        "currency": "EUR",
+        "pieces": 1,
+        "changed_at": at,
+        "is_member": True,
+        **fields,
+    }
     return Receipt.objects.create(
         order_id=next(_keys), program=member.program, member=member, placed_at=at, goods_minor=minor,
         paid_minor=minor, **told,

@@ -100,6 +100,28 @@ class TestTheNight:
         assert counted(TODAY + DAY, since=TODAY) == 1
         assert stats(member).orders == 1
 
+    def test_counts_what_a_sweep_wrote_that_took_all_night(self, program):
+        began, member = TODAY - timedelta(hours=9), who_bought(program, day(1, 1), changed_at=day(1, 1))
+        assert counted(TODAY) == 1
+        a_receipt(member, began)
+        assert counted(TODAY + DAY, since=TODAY) == 1
+        assert stats(member).orders == 2
+
+    @pytest.mark.parametrize("goes", ["to another", "to nobody", "away"])
+    def test_counts_those_from_whom_a_receipt_went_away(self, program, goes):
+        one, other = who_bought(program, day(1, 1), day(2, 1)), who_bought(program, day(1, 1))
+        assert counted(TODAY) == 2
+        row = Receipt.objects.filter(member=one).first()
+        if goes == "away":
+            row.delete()
+        else:
+            row.member, row.buyer = other if goes == "to another" else None, "x"
+            row.changed_at = TODAY + 2 * DAY
+            row.save()
+        assert counted(TODAY + 3 * DAY, since=TODAY + 2 * DAY) == (2 if goes == "to another" else 1)
+        assert (stats(one).orders, stats(other).orders) == (1, 2 if goes == "to another" else 1)
+        assert counted(TODAY + 9 * DAY, since=TODAY + 8 * DAY) == 0
+
     def test_takes_as_many_queries_for_many_as_for_few(self, program, monkeypatch):
         monkeypatch.setattr(buyers, "SLICE", 40)
         numbers = []
@@ -131,9 +153,9 @@ class TestTheNight:
     def test_counts_by_the_job_what_changed_since_it_last_went_well(self, program):
         member = who_bought(program, day(1, 1), changed_at=day(1, 1))
         run("buyers", at=day(5, 1))
-        BuyerStats.objects.update(orders=99)
+        BuyerStats.objects.update(biggest_minor=99)
         run("buyers", at=day(5, 2))
-        assert stats(member).orders == 99
+        assert stats(member).biggest_minor == 99
         a_receipt(member, day(5, 2))
         run("buyers", at=day(5, 3))
         assert stats(member).orders == 2
@@ -258,6 +280,7 @@ class TestSomebodyWhoLeaves:
         assert len(buyer) == 64
         assert {row.paid_minor for row in rows} == {2000}
         assert not BuyerStats.objects.exists()
+        assert {row.is_member for row in rows} == {True}, "so that what members paid then stays what it was"
 
     def test_is_nobody_on_receipts_though_never_a_member(self, program):
         Program.objects.update(enrolment=Program.Enrolment.OPT_IN)

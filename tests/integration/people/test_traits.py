@@ -1,5 +1,6 @@
 """What segments ask of members: each trait at its boundaries, and what it costs."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.people.queries import quintiles
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import traits
 from loyalty_oscar.testing.factories import MemberFactory, ProgramFactory
@@ -183,6 +185,20 @@ class TestTheFifths:
         assert holders("cell", program, frequency=[2, 3, 4, 5]) == set()
         assert holders("cell", program, recency=[4, 5], money=[5]) == {m.pk for m in members[8:]}
         assert holders("cell", program) == {m.pk for m in members}
+
+    @pytest.mark.parametrize("number", range(1, 13))
+    def test_are_cut_where_a_fifth_of_all_is_full_whoever_comes_while_it_is_asked(
+        self, program, number, django_assert_num_queries
+    ):
+        spent = [minor * 100 for minor in range(1, number + 1)]
+        for minor in spent:
+            who_bought(program, ago(minor // 100), minor=minor)
+        counted(TODAY)
+        with django_assert_num_queries(1):
+            found = quintiles(program_id=program.pk)
+        places = [math.ceil(number * fifth / 5) for fifth in (1, 2, 3, 4)]
+        assert found["money"] == ("spend_minor", [spent[place - 1] for place in places])
+        assert found["frequency"] == ("orders", [1, 1, 1, 1])
 
     def test_are_of_the_program_s_own_buyers(self, program):
         other = ProgramFactory(code="other", name="Other", is_default=False)

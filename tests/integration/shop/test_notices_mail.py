@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.test import override_settings
 from oscar.core.loading import get_class, get_model
 from oscar.test.factories import UserFactory
@@ -23,17 +24,14 @@ from tests.once import a_program
 NOW = datetime(2026, 5, 6, 12, 31, tzinfo=UTC)
 
 
-class BrokenServer:
-    """A mail backend that takes nothing."""
+class BrokenServer(BaseEmailBackend):
+    """A mail backend that reaches no server."""
 
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def send_messages(self, messages):
+    def open(self):
         raise OSError("connection refused")
 
 
-class DeafServer(BrokenServer):
+class DeafServer(BaseEmailBackend):
     """A mail backend that says it sent nothing."""
 
     def send_messages(self, messages):
@@ -327,7 +325,7 @@ class TestManyMessages:
         assert len({letter.message()["Message-ID"] for letter in mail.outbox}) == 45
 
 
-class SilentServer(BrokenServer):
+class SilentServer(BaseEmailBackend):
     """A mail backend that sends and does not say how many."""
 
     def send_messages(self, messages):
