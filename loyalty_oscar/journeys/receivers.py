@@ -1,6 +1,6 @@
 """
 Every change of a campaign, its texts or a goal counts the version up and makes this process forget what it remembered.
-Who joins, and who reaches a level, may bring something about.
+Who joins, and who reaches a level, may bring something about; who loses the level by a return loses that, too.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
-from loyalty_oscar.program.signals import level_reached, member_joined
+from loyalty_oscar.program.signals import level_lost, level_reached, member_joined
 
-from .models import Campaign, CampaignText, Goal
+from .giving import State, undo
+from .models import Campaign, CampaignText, Goal, Occurrence
 from .occasions import JOINED, LEVEL
 from .planning import tell
-from .queries import campaigns_about
+from .queries import all_campaigns, campaigns_about
 
 for _signal in (post_save, post_delete):
     for _model in (Campaign, CampaignText, Goal):
@@ -41,5 +44,21 @@ def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetim
         tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at)
 
 
+def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetime, at: datetime, **kwargs: Any) -> None:
+    """Take back what campaigns planned or brought for levels that a return took; what earlier climbs brought stays."""
+    read_versions()
+    campaigns = [one for one in all_campaigns(program_id=program_id) if one.occasion == LEVEL]
+    if not campaigns:
+        return
+    first = periods.local_day(at=since, zone=campaigns[0].program.time_zone).isoformat()
+    rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id)
+    rows = rows.filter(state__in=(State.PLANNED, State.DONE)).select_related("campaign").order_by("campaign_id", "pk")
+    for row in rows:
+        _level, reached, day = row.source.split(":")
+        if int(reached) > rank and day >= first:
+            undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
+
+
 member_joined.connect(joined, dispatch_uid="loyalty_oscar.journeys.joined")
 level_reached.connect(climbed, dispatch_uid="loyalty_oscar.journeys.climbed")
+level_lost.connect(fell, dispatch_uid="loyalty_oscar.journeys.fell")

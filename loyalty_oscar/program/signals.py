@@ -8,3 +8,6 @@ program_state_changed = Signal()
 member_joined = Signal()
 #: sender=Member; member_id, program_id, rank, at: a member climbed to a level, and is told so
 level_reached = Signal()
+#: sender=Member; member_id, program_id, rank, since, at: goods that went back, or staff, took from a member the levels
+#: above this one, the first of which had been climbed to at `since`
+level_lost = Signal()

@@ -22,7 +22,7 @@ from loyalty_oscar.program.operations import gifts, give, take_back
 from loyalty_oscar.program.queries import earns_at
 from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.rows import write_rows
-from loyalty_oscar.program.signals import level_reached
+from loyalty_oscar.program.signals import level_lost, level_reached
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
@@ -162,16 +162,21 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
-            take_gifts(ladder=ladder, move=move, standing=standing, at=at)
+            if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
+                level_lost.send(sender=Member, **_about(ladder, standing), since=since, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
     told = [pair for pair in zip(moves, made, strict=True) if not pair[0].is_quiet]
     announce_many(happenings=[_step(*pair, at) for pair in told])
     for move, standing in told:
         if standing.rank > move.rank:
-            about = {"member_id": move.member_id, "program_id": ladder.program_id, "rank": standing.rank}
-            level_reached.send(sender=Member, **about, at=at)
+            level_reached.send(sender=Member, **_about(ladder, standing), at=at)
     return made
+
+
+def _about(ladder: Ladder, standing: Standing) -> dict[str, Any]:
+    """Return what receivers are told of a step."""
+    return {"member_id": standing.member_id, "program_id": ladder.program_id, "rank": standing.rank}
 
 
 def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:
@@ -270,17 +275,23 @@ def by_key(*, ladder: Ladder) -> dict[str, Tier]:
     return {gift_source(tier=tier): tier for tier in ladder.known_tiers}
 
 
-def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> None:
-    """Take back the gifts of levels that a return took away, if it was this climb that brought them."""
+def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) -> datetime | None:
+    """
+    Take back the gifts of levels that a return took away, if it was this climb that brought them; returns when the
+    lowest of these levels had been climbed to, None where no return did.
+    """
     if move.before is None or move.step.why not in ("recounted", "taken"):
-        return
+        return None
     rows = Standing.objects.using(write_db()).filter(member_id=standing.member_id).exclude(pk=standing.pk)
     stood = list(takewhile(lambda row: row.because.get("c") != CODES["down"], rows.order_by("-starts_at", "-pk")))
+    first = None
     for tier in ladder.known_tiers[standing.rank : move.rank]:
         climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
+        first = first or since
         told = {**_gift_of(tier), "because": Because("tier_gift_back", tier=tier.name)}
         take_back(member_id=standing.member_id, at=at, since=since, **told)
+    return first
 
 
 def _reaches(tier: Tier, row: Standing) -> bool:

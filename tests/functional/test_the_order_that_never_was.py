@@ -13,7 +13,8 @@ import pytest
 from django.db import connection
 
 from loyalty_oscar.earning import awarding, following
-from loyalty_oscar.journeys import reaching
+from loyalty_oscar.journeys import following as campaigns
+from loyalty_oscar.journeys import reaching, receivers
 from loyalty_oscar.kernel import left
 from loyalty_oscar.program import paying
 from loyalty_oscar.program.hooks import order_effects
@@ -110,6 +111,16 @@ def keeps_rewards_used(patch):
     patch.setattr(on_baskets, "settle", lambda *, redemption, is_gone, number, at: None)
 
 
+def keeps_gifts_of_campaigns(patch):
+    """Let members keep what campaigns gave for orders that came to nothing."""
+    patch.setattr(campaigns, "undo", lambda *, occurrence_id, because, at: 0)
+
+
+def keeps_gifts_for_levels(patch):
+    """Let members keep what campaigns gave for levels that orders do not carry any more."""
+    patch.setattr(receivers, "undo", lambda *, occurrence_id, because, at: 0)
+
+
 class Breaks:
     """An effect that fails whenever it looks at an order."""
 
@@ -147,7 +158,7 @@ class TestALifeWithoutOneOfTheFourRoots:
         "switched_off",
         [
             *(reads_today, knows_lines_by_number, gives_nothing_back_to_budgets, forgets_freezes),
-            *(keeps_rewards_used, keeps_goals_reached),
+            *(keeps_rewards_used, keeps_goals_reached, keeps_gifts_of_campaigns, keeps_gifts_for_levels),
         ],
     )
     def test_is_not_as_it_must_be(self, monkeypatch, switched_off):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import steps as does
+from .campaigns import OF_ORDERS, Campaign
 from .counting import Rule
 from .goals import Goal
 from .ladder import Levels
@@ -51,6 +52,7 @@ def draw(*, seed: int, number: int, length: int = 14) -> Life:
     if chance.random() < 0.1:
         who, into = chance.sample(range(start.people), 2)
         told.insert(chance.randint(1, len(told)), does.MergesByMistake(who=who, into=into))
+    start, told = _with_campaigns(random.Random(f"{seed}/{number}/campaigns"), start, told)
     return Life(name=f"{seed}/{number}", start=start, steps=tuple(told), never=never, ended=ended)
 
 
@@ -109,6 +111,52 @@ def _gift(chance: random.Random, has_reward: bool) -> tuple[int, int] | None:
     if not has_reward or chance.random() < 0.5:
         return None
     return chance.randrange(THINGS), chance.choice((1, 1, 2))
+
+
+def _with_campaigns(chance: random.Random, start: Start, told: list[Step]) -> tuple[Start, list[Step]]:
+    """Some lives have campaigns: nights in which they are carried out, consent given and withdrawn, birthdays told."""
+    if chance.random() < 0.5:
+        return start, told
+    occasions = [*OF_ORDERS, *OF_ORDERS[:2], "joined", "birthday", "day", "surprise"]
+    occasions += ["level"] * 3 if start.levels else []
+    occasions += ["goal"] * 3 if start.goal else []
+    # A day that comes is one on which the job looks.
+    night = chance.randint(1, len(told))
+    passed = sum((timedelta(hours=step.hours) for step in told[:night] if isinstance(step, does.Waits)), timedelta())
+    kept = (start.at + passed - timedelta(days=chance.choice((0, 0, 2, 6)))).date()
+    campaigns = tuple(
+        _campaign(chance, code, chance.choice(occasions), (kept.day, kept.month), start) for code in ("c1", "c2", "c3")
+    )
+    told = [*told[:night], does.Job(name="campaigns"), *told[night:]]
+    for place in sorted((chance.randint(0, len(told)) for _night in range(3)), reverse=True):
+        told.insert(place, does.Job(name="campaigns"))
+    if any(one.says for one in campaigns):
+        for who in range(start.people):
+            told.insert(chance.randint(0, 2), does.Allows(who=who, yes=chance.random() < 0.7))
+        told.insert(chance.randint(2, len(told)), does.Allows(who=0, yes=chance.random() < 0.3))
+    if any(one.occasion == "birthday" for one in campaigns):
+        birthday = does.TellsBirthday(who=chance.randrange(start.people), day=min(kept.day, 28), month=kept.month)
+        told.insert(chance.randint(0, night), birthday)
+    return replace(start, campaigns=campaigns), told
+
+
+def _campaign(chance: random.Random, code: str, occasion: str, kept: tuple[int, int], start: Start) -> Campaign:
+    params: dict[str, Any] = {
+        "birthday": {"told_days": chance.choice((0, 0, 5))},
+        "day": {"day": kept[0], "month": kept[1]},
+        "surprise": {"members": chance.choice((1, 2))},
+    }.get(occasion, {})
+    if occasion in OF_ORDERS and chance.random() < 0.3:
+        params = {"sets": [chance.choice(("double", "useless"))]}
+    points, is_public = chance.choice((0, 40, 40, 150)), chance.random() < 0.75
+    is_reward = points == 0 and start.reward is not None
+    most, budget = chance.choice(((None, None), (None, None), (1, None), (2, None), (None, 2 * points + 10)))
+    return Campaign(
+        code=code, occasion=occasion, points=points, is_reward=is_reward, is_public=is_public, most=most, budget=budget,
+        says=not (points or is_reward) or chance.random() < 0.4, delay=chance.choice((0, 0, 1, 10)),
+        rest=chance.choice((0, 0, 0, 20)), params=params,
+        rank=1 if occasion in OF_ORDERS and start.levels and chance.random() < 0.2 else 0,
+    )  # fmt: skip
 
 
 def _levels(chance: random.Random) -> dict[str, Any]:

@@ -15,7 +15,8 @@ jobs ran). Its rules are those of the documentation: `docs/explanation/rounding.
 - given to somebody else, it stays what it was for whom it belonged to first;
 - what it has of a budget goes back with its points and comes again by as much, as far as the budget has it by then;
   what was left for it of a budget, a day, a month or a member when it was counted stays decided;
-- placed by somebody whose orders bring nothing then, it never brings anything.
+- placed by somebody whose orders bring nothing then, it never brings anything;
+- what campaigns planned or gave for it, or for a level or a goal that it carried, goes with it (`campaigns`).
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from . import counting, rows
+from .campaigns import Campaigns
 from .counting import Bonus, Has, Part, Rule, Terms
 from .goals import Goal, reached
 from .ladder import stands
@@ -151,6 +154,7 @@ class Oracle:
     def __init__(self, *, set_ranges: dict[str, int], zone: str) -> None:
         self.set_ranges, self.zone = set_ranges, zone
         self.settings, self.rules, self.levels = Terms(), [], None
+        self.campaigns: Campaigns | None = None
         self.gifts: tuple[int, ...] = ()
         self.counts_from = ""
         self.orders: dict[int, Known] = {}
@@ -233,9 +237,12 @@ class Oracle:
             order.is_over = order.gone_for_good or (over is not None and over + SETTLED < at)
         for pk in seen:
             self._settle_reward(pk)
-        touched = {self.orders[pk].owner for pk in seen} - {None}
-        self.settle(touched, at)
+        touched = sorted({self.orders[pk].owner for pk in seen} - {None})
         self._reach(touched, at)
+        self.settle(touched, at)
+        if self.campaigns:
+            self.campaigns.follow([(pk, self.orders[pk]) for pk in sorted(seen)], at)
+            self._owe_gifts()
         for pk in sorted(seen, key=lambda pk: (self.orders[pk].placed_at, pk)):
             self._follow(pk, at)
 
@@ -546,9 +553,20 @@ class Oracle:
             if rank != before[1]:
                 self.ranks[member].append((at, rank, until))
                 self._gifts(member, before[1], rank)
+                if self.campaigns:
+                    self._tell_of_level(member, before[1], rank, at)
             elif rank:
                 self.ranks[member][-1] = (before[0], rank, until)
             self._date_gifts(member, at)
+
+    def _tell_of_level(self, member: int, before: int, rank: int, at: datetime) -> None:
+        """A climb is told, once, of the level that it led to; a fall takes back what the levels above had brought."""
+        if rank > before:
+            detail = f"{rank}:{self.campaigns.day_of(at).isoformat()}"
+            self.campaigns.tell("level", member=member, detail=detail, at=at)
+        if rank < before:
+            climb = list(takewhile(lambda one: one[1] > rank, reversed(self.ranks[member][:-1])))
+            self.campaigns.fell(member, rank=rank, since=climb[-1][0], at=at)
 
     def _gifts(self, member: int, before: int, rank: int) -> None:
         for level, points in enumerate(self.gifts, start=1):
@@ -599,10 +617,19 @@ class Oracle:
         for member in members if self.goal else ():
             mine = [order for order in self.orders.values() if order.owner == member]
             times = reached([(order.placed_at, self._stamps(order)) for order in mine], self.goal)
-            since = self.reached[member][:times]
+            before, since = len(self.reached[member]), self.reached[member][:times]
             self.reached[member] = since + [at] * (times - len(since))
+            if self.campaigns:
+                self._tell_of_goal(member, before, times, at)
             if not self.goal.points:
                 self._owe(member, times)
+
+    def _tell_of_goal(self, member: int, before: int, times: int, at: datetime) -> None:
+        for number in range(before + 1, times + 1):
+            self.campaigns.tell("goal", member=member, detail=f"{self.campaigns.goal}:{number}", at=at)
+        for number in range(before, times, -1):
+            source = f"goal:{self.campaigns.goal}:{number}"
+            self.campaigns.withdraw(source, member=member, why="goal_missed", at=at)
 
     def _owe(self, member: int, times: int) -> None:
         """Somebody has the reward of the goal so often; one that was used meanwhile stays used."""
@@ -660,6 +687,22 @@ class Oracle:
             self._follow(tie.order, at)
 
     # Campaigns -------------------------------------------------------------------------------------------------------
+
+    def night_of_campaigns(self, at: datetime, *, zone: str) -> None:
+        """The job that carries out campaigns ran; `zone` is the one by which the shop counts days."""
+        if self.campaigns:
+            self.campaigns.night(
+                at, zone=zone, rank_of=self._rank_now, is_frozen=lambda member: self.is_frozen(member, at)
+            )
+            self._owe_gifts()
+
+    def _rank_now(self, member: int) -> int:
+        return self.ranks[member][-1][1] if self.ranks[member] else 0
+
+    def _owe_gifts(self) -> None:
+        """Members have the rewards of campaigns that stand; one that was used meanwhile stays used."""
+        for key, member, is_owed in self.campaigns.rewards():
+            self.claims.setdefault((key, member), Held()).is_owed = is_owed
 
     def act(self, member: int, source: str, code: str, points: int) -> bool:
         """Somebody does what brings points, once for each source and while the budget lasts."""
@@ -736,6 +779,7 @@ class Oracle:
         net += sum(order.back - order.used for order in orders)
         net += sum(points for (who, _source), points in self.acts.items() if who == member)
         net += self.goal.points * len(self.reached[member]) if self.goal else 0
+        net += self.campaigns.points(member) if self.campaigns else 0
         waiting = sum(points for _name, _pk, day, points in sources if day is None or day > at)
         may = sum(points for name, pk, day, points in sources if day and day <= at and (name, pk) not in self.ready)
         reserved = sum(points for who, points in self.aside.values() if who == member)

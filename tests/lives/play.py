@@ -26,7 +26,7 @@ from .stage import MINUTE, REFUSED, SECOND, Doing, Stage
 from .steps import NOTHING, REFUSALS, Buys, Deleted, Job, Status, Step, Waits
 
 #: What runs when a life is over, so that nothing is left that a job would still bring.
-JOBS = ("sweep", "nightly", "reviews", "tiers", "mature", "expire", "holds")
+JOBS = ("sweep", "nightly", "reviews", "tiers", "campaigns", "mature", "expire", "holds")
 TRIES = 12
 
 
@@ -171,5 +171,6 @@ def _end(stage: Stage, life: Life, *, never: str = "") -> None:
         and not stage.oracle.is_settled(stage.orders[never], stage.now)
     ):
         end = Deleted(order=never)
-    lived(stage, life, [(-1, step) for step in (end, *(Job(name=name) for name in JOBS))])
+    jobs = (Job(name=name) for name in JOBS if name != "campaigns" or life.start.campaigns)
+    lived(stage, life, [(-1, step) for step in (end, *jobs)])
     _check(stage, life)

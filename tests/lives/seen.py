@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from loyalty_oscar.earning.models import Award, RuleBudget
 from loyalty_oscar.exclusives.models import QuotaCounter, Reservation
-from loyalty_oscar.journeys.models import Campaign, GoalStanding
+from loyalty_oscar.journeys.models import Campaign, GoalStanding, Occurrence
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.referrals.models import Referral
@@ -147,9 +147,23 @@ def claim_name(key: str) -> str:
 
 
 def _campaigns(oracle: Oracle, same: Any) -> None:
-    given = dict(Campaign.objects.values_list("code", "spent"))
+    given = {code: (times, spent) for code, times, spent in Campaign.objects.values_list("code", "given", "spent")}
     for code, (_budget, right) in oracle.budgets.items():
-        same("budget", code, given.get(code), right)
+        same("budget", code, given[code][1], right)
+    if oracle.campaigns is None:
+        return
+    told = oracle.campaigns
+    for code in told.all:
+        same("given and spent", code, given[code], (told.given[code], told.spent[code]))
+    rows = Occurrence.objects.filter(campaign__code__in=list(told.all))
+    stands = {}
+    for code, user, source, state, because in rows.values_list(
+        *("campaign__code", "member__user_id", "source", "state", "because")
+    ):
+        stands[code, user, source] = state, because["c"] if state in ("skipped", "back") else ""
+    for key in stands.keys() | told.rows.keys():
+        row = told.rows.get(key)
+        same("campaign", key, stands.get(key), row and (row.state, row.why))
 
 
 def _goals(oracle: Oracle, people: list[int], same: Any) -> None:

@@ -63,6 +63,7 @@ def _shorter(life: Life) -> Iterator[Life]:
         "excluded",
         "gifted",
         "goal",
+        "campaigns",
         "gift",
         "sets",
         "limits",
@@ -71,6 +72,8 @@ def _shorter(life: Life) -> Iterator[Life]:
     ):
         if getattr(begins, name) != getattr(plain, name):
             yield replace(life, start=replace(begins, **{name: getattr(plain, name)}))
+    for told in begins.campaigns if len(begins.campaigns) > 1 else ():
+        yield replace(life, start=replace(begins, campaigns=tuple(one for one in begins.campaigns if one is not told)))
     for name in begins.program:
         yield replace(life, start=replace(begins, program={k: v for k, v in begins.program.items() if k != name}))
     for rule in begins.rules[1:]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.exclusives.operations import reserve
-from loyalty_oscar.journeys.models import Campaign
+from loyalty_oscar.journeys.models import Campaign, CampaignText
 from loyalty_oscar.journeys.models import Goal as GoalRow
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
@@ -35,6 +36,8 @@ from loyalty_oscar.referrals.operations import code_of
 from loyalty_oscar.tiers.models import Ladder, Tier
 
 from . import rows
+from .campaigns import Campaign as Told
+from .campaigns import Campaigns
 from .counting import Rule
 from .goals import Goal
 from .ladder import Levels
@@ -42,7 +45,7 @@ from .oracle import Held, Oracle
 from .shop import Shop, Taxed, after_commit, it_is
 
 LIVE = datetime(2025, 1, 1, tzinfo=UTC)
-ZONE = "Europe/Berlin"
+ZONE, SALT = "Europe/Berlin", "lives"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 CENT = Decimal("0.01")
 REFUSED = "refused"
@@ -76,6 +79,8 @@ class Start:
     gift: tuple[int, int] | None = None
     counts_from: str = ""
     goal: Goal | None = None
+    #: With any, everybody is a member from the start.
+    campaigns: tuple[Told, ...] = ()
 
 
 @dataclass
@@ -133,7 +138,7 @@ class Stage:
         excluded = ProductSet.objects.get(code=start.excluded) if start.excluded else None
         program = Program.objects.create(
             code="club", name="Paw Club", currency="EUR", is_default=True, time_zone=ZONE, excluded_set=excluded,
-            **start.program,
+            salt=SALT, **start.program,
         )  # fmt: skip
         unit = Unit.objects.create(program=program, names={"en": {"one": "paw", "other": "paws"}})
         self.program_id, self.unit_id, self.sale_id = program.pk, unit.pk, None
@@ -158,9 +163,19 @@ class Stage:
             )
         self._sale(program)
         self._campaigns(program)
-        for user_id, points in zip(self.people, start.gifted, strict=False):
+        reward = self._reward(program)
+        keys = {told.code: self._campaign(program, told, reward) for told in start.campaigns}
+        people = (
+            zip_longest(self.people, start.gifted, fillvalue=0)
+            if keys
+            else zip(self.people, start.gifted, strict=False)
+        )
+        for user_id, points in people:
             self._give(user_id, points)
-        self._goal(program, self._rewards(program))
+        self._rewarded(program, reward)
+        self._goal(program, reward)
+        if keys:
+            self._tell_of_campaigns(keys)
 
     def _terms(self, **more: Any) -> None:
         now, given = self.oracle.settings, {**self.start.program, **more}
@@ -206,6 +221,26 @@ class Stage:
             )
             self.oracle.review_points, self.oracle.budgets["review"] = points, [budget, 0]
 
+    def _campaign(self, program: Program, told: Told, reward: Reward | None) -> int:
+        """A campaign, with what it says, if anything; returns its key."""
+        campaign = Campaign.objects.create(
+            program=program, code=told.code, name=told.code, occasion=told.occasion, params=told.params,
+            points=told.points, reward=reward if told.is_reward else None, is_public=told.is_public, rank=told.rank,
+            delay_days=told.delay, rest_days=told.rest, most=told.most, budget=told.budget, least_orders=0,
+        )  # fmt: skip
+        if told.says:
+            CampaignText.objects.create(campaign=campaign, language="en", subject="Hello", body="{gift}")
+        return campaign.pk
+
+    def _tell_of_campaigns(self, keys: dict[str, int]) -> None:
+        rows = Member.objects.filter(program_id=self.program_id)
+        members = {user_id: pk for pk, user_id in rows.order_by("pk").values_list("pk", "user_id")}
+        goal = GoalRow.objects.values_list("pk", flat=True).first()
+        told = {"campaigns": self.start.campaigns, "keys": keys, "members": members, "salt": SALT, "zone": ZONE}
+        self.oracle.campaigns = Campaigns(**told, goal=goal)
+        for user_id in members:
+            self.oracle.campaigns.joined(user_id, LIVE + timedelta(hours=user_id))
+
     def _goal(self, program: Program, reward: Reward | None) -> None:
         """Orders may reach something together, for points or for the reward."""
         goal = self.start.goal
@@ -218,22 +253,23 @@ class Stage:
         )  # fmt: skip
         self.oracle.goal = goal
 
-    def _rewards(self, program: Program) -> Reward | None:
-        """Members have a reward, so often."""
+    def _reward(self, program: Program) -> Reward | None:
         if self.start.reward is None:
             return None
         kind, params = "off", {"amount": self.start.reward}
         if self.start.gift:
             number, pieces = self.start.gift
             kind, params = "product", {"products": [self.shop.products[number]], "pieces": pieces}
-        reward = Reward.objects.create(program=program, code="reward", name=REWARD, kind=kind, params=params)
-        for user_id, times in zip(self.people, self.start.rewarded, strict=False):
+        return Reward.objects.create(program=program, code="reward", name=REWARD, kind=kind, params=params)
+
+    def _rewarded(self, program: Program, reward: Reward | None) -> None:
+        """Members have a reward, so often."""
+        for user_id, times in zip(self.people, self.start.rewarded, strict=False) if reward else ():
             member = join(program=program, user_id=user_id, at=LIVE + timedelta(hours=user_id))
             for number in range(times):
                 promise, because = Promise(reward_id=reward.pk), Because("goodwill")
                 give(member_id=member.pk, promise=promise, key=f"reward:{number}", because=because, at=LIVE)
         self.oracle.claims = {claim: Held() for claim in Claim.objects.values_list("key", "member__user_id")}
-        return reward
 
     def _give(self, user_id: int, points: int) -> None:
         """Somebody is a member from the start, and may have points."""

@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import transaction
 from oscar.apps.order.exceptions import InvalidShippingEvent, UnableToPlaceOrder
 from oscar.core.loading import get_class, get_model
@@ -22,6 +23,9 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.freezing import end_freeze, freeze
 from loyalty_oscar.ledger.operations.merging import merge, unmerge
+from loyalty_oscar.people import consents
+from loyalty_oscar.people.models import Consent
+from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.models import PointWorth, ProductSet
 from loyalty_oscar.program.queries import forget_cache
@@ -704,6 +708,46 @@ class Reviews(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allows(Step):
+    """Somebody allows letters, and confirms it; or refuses them."""
+
+    who: int
+    yes: bool = True
+
+    def do(self, stage: Stage) -> Any:
+        user = stage.user(self.who)
+        member = stage.member(user.pk)
+        if member is None or stage.oracle.campaigns is None:
+            return NOTHING
+        about: dict[str, Any] = {"purpose": Consent.Purpose.LETTERS, "at": stage.now}
+        if self.yes:
+            asked = consents.ask(member=member, words="Yes, write to me.", language="en", **about)
+            consents.confirm(consent_id=asked.pk, at=stage.now)
+        else:
+            consents.withdraw(member_id=member.pk, **about)
+        stage.oracle.campaigns.allows[user.pk] = self.yes
+        return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class TellsBirthday(Step):
+    """Somebody tells the birthday, once."""
+
+    who: int
+    day: int
+    month: int
+
+    def do(self, stage: Stage) -> Any:
+        user = stage.user(self.who)
+        member, told = stage.member(user.pk), stage.oracle.campaigns
+        if member is None or told is None or user.pk in told.birthdays:
+            return NOTHING
+        save_birthday(member=member, day=self.day, month=self.month, at=stage.now)
+        told.birthdays[user.pk] = self.day, self.month, stage.now
+        return DONE
+
+
+@dataclass(frozen=True, kw_only=True)
 class Freezes(Step):
     """Staff freeze somebody's points, for some days or until they end it."""
 
@@ -894,6 +938,8 @@ class Job(Step):
             oracle.made_ready(at)
         elif self.name == "tiers":
             oracle.settle(stage.people, at)
+        elif self.name == "campaigns":
+            oracle.night_of_campaigns(at, zone=settings.TIME_ZONE)
         elif self.name == "reviews":
             stage.doing.reviewed.update((pk, None) for pk in stage.people)
         elif self.name in ("sweep", "nightly"):

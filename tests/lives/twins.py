@@ -21,6 +21,10 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 - **What was used stays used.** Where the order had reached a goal whose reward another order used meanwhile, the reward
   stays used; and where it used one itself that a cancelled order had used before it, that order does not use it again
   though it stands after all. The rewards of such owners are not compared.
+- **What campaigns decided at its moment stays decided.** A gift that was skipped for the other order's sake, as the
+  budget, the rest, the level or another gift was by then, does not come anew; and what was told at another time, or
+  of another climb, comes at another time. These gifts are left out on both sides, and the points of whose they are.
+- **What came back, came back.** What a campaign gave for pieces of the other order that went back is left out, too.
 - **What was ready stays ready.** Where the order came to nothing after its return period, the gift of a level that it
   had made ready does not wait anew for another order that carries the level: its owner's points are alike in their sum.
 """
@@ -38,8 +42,14 @@ from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.tiers.models import Standing
 
+from .campaigns import DONE, PLANNED, SKIPPED, Occurrence
 from .seen import Difference
 from .stage import Stage
+
+#: Why a gift was skipped that another order may have had a part in.
+DECIDED = ("nothing_left", "too_soon", "gives_less", "not_for_them")
+#: A gift by the names that both lives share: campaign, person, source.
+Gift = tuple[str, int, str]
 
 
 class Twin:
@@ -71,6 +81,19 @@ class Twin:
         self.took_others = {self.people[user] for user in _taken_elsewhere()}
         self.was_full = stage.oracle.was_full
         self.taken = dict(QuotaCounter.objects.values_list("sale__code", "taken"))
+        self.campaigns = self._campaigns(stage)
+
+    def _campaigns(self, stage: Stage) -> dict[Gift, Occurrence]:
+        """What campaigns planned and gave, the last of each level and goal."""
+        found = {}
+        for (code, user, source), row in stage.oracle.campaigns.rows.items() if stage.oracle.campaigns else ():
+            kind, _colon, detail = source.partition(":")
+            if row.order is not None:
+                source = f"{self.labels[row.order]}:{detail.partition(':')[2]}"
+            elif kind == "level":
+                source = kind
+            found[code, self.people[user], source] = row
+        return found
 
     def _points(self) -> dict[int, tuple[int, int, int, int]]:
         rows = Account.objects.values_list("member__user_id", "available", "pending", "reserved", "debt")
@@ -113,6 +136,24 @@ class Twin:
         return {self.labels[order]: (points, back) for order, points, back in rows}
 
 
+def _undecided(one: Twin, other: Twin, *, never: str) -> set[Gift]:
+    """Return the gifts of campaigns that need not be alike."""
+    found = set()
+    for gift in one.campaigns.keys() | other.campaigns.keys():
+        rows = [row for row in (one.campaigns.get(gift), other.campaigns.get(gift)) if row]
+        is_decided = any(row.state == SKIPPED and row.why in DECIDED for row in rows)
+        is_later = len({row.due_at for row in rows}) > 1
+        if is_decided or is_later or gift[2] == f"{never}:returned":
+            found.add(gift)
+    return found
+
+
+def _stand(twin: Twin, *, but: Collection[Gift]) -> dict[Gift, str]:
+    """Return the gifts that stand or come, but for these."""
+    rows = ((gift, row.state) for gift, row in twin.campaigns.items() if gift not in but)
+    return {gift: state for gift, state in rows if state in (DONE, PLANNED)}
+
+
 def _ran_out() -> set[int]:
     """Return whose points ran out."""
     rows = Entry.objects.filter(kind=Kind.EXPIRE).order_by()
@@ -134,6 +175,8 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         if label in other.orders and _promise(order) != _promise(other.orders[label])
     }
     spoilt = {one.people[order.owner] for label, order in one.orders.items() if label in promised}
+    undecided = _undecided(one, other, never=never)
+    spoilt |= {who for _code, who, _source in undecided}
     order = one.orders.get(never)
     was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
     late = one.people.get(order.owner) if was_ready else None
@@ -160,7 +203,10 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     times = [{who: len(since) for who, since in twin.goals.items()} for twin in (one, other)]
     if times[0] != times[1]:
         found.append(("goals", "all", *times))
-    kept = one.kept | other.kept
+    stand = [_stand(twin, but=undecided) for twin in (one, other)]
+    if stand[0] != stand[1]:
+        found.append(("campaigns", "all", *stand))
+    kept = one.kept | other.kept | {who for _code, who, _source in undecided}
     claims = [[claim for claim in twin.claims if claim[0] not in kept] for twin in (one, other)]
     if claims[0] != claims[1]:
         found.append(("rewards", "all", *claims))

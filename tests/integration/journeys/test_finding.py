@@ -20,6 +20,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing.factories import GoalFactory, SegmentFactory
+from loyalty_oscar.tiers.models import Standing
 from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
@@ -224,16 +225,42 @@ class TestToldByTheHouse:
 
         assert a_night(start) == 1 - second
 
-    def test_a_level_brings_it_as_long_as_the_member_stands_there(self, unit):
+    def climbs(self, unit, **campaign):
+        """Somebody reaches a level by one order, and the level brings something; returns the order."""
         a_ladder(unit=unit)
-        a_campaign(unit, "level", delay_days=2)
+        a_campaign(unit, "level", **campaign)
         member = a_member(unit, at=day(1, 1))
         order = arrive(buy(member.user, (a_product(price="900.00"), 1), on=day(5, 1)), on=day(5, 1))
         assert [row.source.split(":")[0] for row in Occurrence.objects.all()] == ["level"]
-        send_back(order, 1, on=day(5, 2))
+        return order
+
+    def test_a_level_does_not_bring_it_where_a_return_took_the_level_meanwhile(self, unit):
+        send_back(self.climbs(unit, delay_days=2), 1, on=day(5, 2))
 
         assert a_night(day(5, 4)) == 0
-        assert whys() == [("skipped", "moment_over")]
+        assert whys() == [("skipped", "campaign_withdrawn")]
+
+    def test_a_level_takes_back_what_it_brought_where_a_return_took_the_level(self, unit):
+        order = self.climbs(unit)
+        assert a_night(day(5, 1)) == 1
+        send_back(order, 1, on=day(5, 2))
+
+        campaign = Campaign.objects.get()
+        assert whys() == [("back", "campaign_withdrawn")]
+        assert (campaign.given, campaign.spent) == (0, 0)
+
+    def test_a_level_keeps_what_an_earlier_climb_brought(self, unit):
+        order = self.climbs(unit)
+        assert a_night(day(5, 1)) == 1
+        member = Member.objects.get()
+        Standing.objects.filter(is_current=True).update(is_current=None)
+        Standing.objects.create(member=member, rank=0, starts_at=day(5, 2), because={"c": "tier_down"}, is_current=True)
+        other = buy(member.user, (a_product(price="900.00"), 1), on=day(5, 3))
+        assert a_night(day(5, 3)) == 1
+        send_back(order, 1, on=day(5, 4))
+        send_back(arrive(other, on=day(5, 4)), 1, on=day(5, 5))
+
+        assert whys() == [("done", ""), ("back", "campaign_withdrawn")]
 
     def test_a_goal_brings_it_and_takes_it_back_with_what_is_missed_again(self, unit):
         GoalFactory(program=unit.program, metric="orders", target=1, points=5, starts_at=day(1, 1))
