@@ -10,12 +10,15 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
+from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
@@ -35,6 +38,7 @@ from .models import Campaign, CampaignText, Goal, GoalStanding, Occurrence
 from .occasion_names import HELP, NAMES, occasion_name
 from .occasions import WORD, occasions
 from .ready import READY, add_ready
+from .results import used_lines, used_of
 from .sentences import campaign_sentences, goal_sentence
 
 
@@ -216,8 +220,20 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
         return super().changelist_view(request, {**(extra_context or {}), **told})
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.ready_view)
-        return [path("ready/", view, name="loyalty_journeys_ready"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("ready/", view(self.ready_view), name="loyalty_journeys_ready"),
+            path("<int:pk>/used/", view(self.used_view), name="loyalty_journeys_used"),
+            *super().get_urls(),
+        ]
+
+    def used_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Return what members used of what a campaign brought, as a file."""
+        campaign = get_object_or_404(self.get_queryset(request).select_related(*self.list_select_related), pk=pk)
+        if not self.has_view_permission(request, campaign):
+            raise PermissionDenied
+        lines = used_lines(campaign=campaign, used=used_of(campaign=campaign))
+        return as_csv(rows=lines, name=f"{campaign.code}-used")
 
     def ready_view(self, request: HttpRequest) -> HttpResponse:
         """Add the ready campaigns that are missing, switched off; says before which there are."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -86,10 +87,13 @@ def result(*, subject: Campaign, request: Any) -> Piece | None:
         return None
     numbers = [(pgettext("loyalty", "Came to members"), found.came), (pgettext("loyalty", "Letters left"), found.told)]
     if found.used is not None:
-        numbers.append((pgettext("loyalty", "Used something of it"), found.used))
+        numbers.append((pgettext("loyalty", "Used something of it"), found.users))
+    costs = (money.in_words(minor=minor, currency=currency) for currency, minor in sorted(found.costs.items()))
     return "loyalty/admin/result.html", {
         "numbers": [(title, money.number(number), number) for title, number in numbers],
+        "costs": list(costs),
         "sentences": list(shares(campaign=subject, found=found)),
+        "file": reverse("admin:loyalty_journeys_used", args=[subject.pk]) if found.used else "",
     }
 
 
