@@ -65,6 +65,7 @@ OTHERS = {
     "reward-kinds": "/admin/loyalty_program/reward/add/",
     "reward-new": "/admin/loyalty_program/reward/add/?type=service",
     "sale-new": "/admin/loyalty_exclusives/sale/add/",
+    "calendar": "/admin/loyalty_journeys/campaign/calendar/",
     "campaign-new": "/admin/loyalty_journeys/campaign/add/?type=review",
     "goal-new": "/admin/loyalty_journeys/goal/add/",
     "segment-new": "/admin/loyalty_program/segment/add/?type=list",

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
-
 from django.utils.translation import pgettext
 
 from loyalty_oscar.kernel.promise import UsedGift

@@ -12,6 +12,7 @@ from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.registries import promise_of
 
+from .audience import comes_untold
 from .goal_words import asked
 from .models import Campaign, CampaignText, Goal
 from .occasion_names import occasion_of
@@ -33,6 +34,25 @@ def campaign_sentences(*, campaign: Campaign, unit: Unit, texts: Sequence[Campai
     if gives:
         found.append(_promised(campaign))
     return [*found, *_says(campaign, texts)]
+
+
+def without_letters(*, campaign: Campaign, number: int) -> str:
+    """Return how many of those for whom a campaign is allow no letters, and what they get."""
+    if comes_untold(campaign=campaign):
+        text = npgettext(
+            "loyalty",
+            "%(count)s of them allows no letters, and finds it in the account.",
+            "%(count)s of them allow no letters, and find it in the account.",
+            number,
+        )
+    else:
+        text = npgettext(
+            "loyalty",
+            "%(count)s more allows no letters, and gets nothing.",
+            "%(count)s more allow no letters, and get nothing.",
+            number,
+        )
+    return text % {"count": money.number(number)}
 
 
 def _when(campaign: Campaign) -> Iterator[str]:

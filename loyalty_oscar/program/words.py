@@ -170,6 +170,11 @@ def month(value: date, *, short: bool = False) -> str:
     return format_date(value, "LLL yy" if short else "LLLL y", locale=money.locale())
 
 
+def weekday(value: date) -> str:
+    """Return the day of the week, as short as a column is narrow ("Wed")."""
+    return format_date(value, "EEE", locale=money.locale())
+
+
 def moment(at: datetime, *, zone: str) -> str:
     """Return a moment in words in the program's time zone, which it names: "31 May 2026, 20:00 (EDT)"."""
     local = at.astimezone(ZoneInfo(zone))

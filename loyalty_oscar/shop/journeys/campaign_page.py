@@ -18,12 +18,12 @@ from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, Result, ToldGroup, result_of
+from loyalty_oscar.journeys.sentences import without_letters
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.forms import language_name
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.registries import promise_of
 
 from ..notices.letters import language_of
 from .messages import message_of
@@ -61,22 +61,7 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
         )
         yield text % told
     if found.without:
-        told = {"count": money.number(found.without)}
-        if campaign.is_public and promise_of(row=campaign):
-            text = npgettext(
-                "loyalty",
-                "%(count)s of them allows no letters, and finds it in the account.",
-                "%(count)s of them allow no letters, and find it in the account.",
-                found.without,
-            )
-        else:
-            text = npgettext(
-                "loyalty",
-                "%(count)s more allows no letters, and gets nothing.",
-                "%(count)s more allow no letters, and get nothing.",
-                found.without,
-            )
-        yield text % told
+        yield without_letters(campaign=campaign, number=found.without)
 
 
 @contributions.register("admin:campaign", "result", order=20)
