@@ -76,7 +76,7 @@ MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
         "Something came back",
         {"question": "problem"},
         0,
-        "What was wrong with {product}?",
+        "Did something not fit, {first_name}?",
         "Hello {first_name},\n\nyou sent something back to us. May we know what was wrong with it?\n\n{shop}",
     ),
     "goodbye": (
@@ -104,12 +104,12 @@ MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
         "Hello {first_name},\n\na game for rainy evenings, and what it takes for it:\n{link}\n\n{shop}",
     ),
 }
-#: Campaigns about what is told a day before consent can be there: they wait one.
+#: Campaigns about what is told before consent can be there: they wait two days.
 WAIT = ("come-in", "new-level")
 #: Campaigns for dogs and for cats apart, on a day so many days back: code -> group.
 APART, FOR_HOMES = 24, {"dog-days": "dogs", "cat-days": "cats"}
 #: Who joined after the others had allowed letters: the day from today on which they do.
-CAME_LATER = {"joined@example.com": -8, "goal@example.com": -57, "level@example.com": -10, "returned@example.com": -25}
+CAME_LATER = {"joined@example.com": -7, "goal@example.com": -57, "level@example.com": -9, "returned@example.com": -25}
 #: Who says that she leaves, and on which day from today.
 LEAVES, LEFT = "leaving@example.com", -18
 #: Whom "Just so" may come to: chance is to change no number that the pages of the docs show.
@@ -151,7 +151,7 @@ def _set_up(player: Any, at: datetime) -> None:
     for code, group in FOR_HOMES.items():
         told = {"params": {"day": day.day, "month": day.month}, "segment": Segment.objects.get(code=group)}
         own.filter(code=code).update(**told)
-    own.filter(code__in=WAIT).update(delay_days=1)
+    own.filter(code__in=WAIT).update(delay_days=2)
     own.filter(code__in=ABOUT_ORDERS).update(starts_at=at + timedelta(days=OF_ORDERS - WRITES))
     own.filter(is_on=False).exclude(code__in=LEFT_OFF).update(is_on=True)
     program.save()  # So that all processes see it.

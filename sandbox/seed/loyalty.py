@@ -56,14 +56,14 @@ TERMS_OF_CASHBACK = (
 LOOKS_AGAIN = frozenset(
     {
         *("sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"),
-        *("rollups-months", "receipts", "calendar"),
+        *("rollups-months", "receipts", "reviews", "calendar"),
     }
 )
 #: Jobs that are done once a week all along: what they look at changes slowly.
-WEEKLY = frozenset({"segments"})
+WEEKLY = frozenset({"segments", "tiers"})
 #: From how many days ago on the club works every day and writes of everything. Before that it works once a week, and
 #: writes only what binds: what it wrote then nobody finds in an inbox any more.
-DAILY, WEEK = 120, timedelta(days=7)
+DAILY, WEEK = 90, timedelta(days=7)
 
 
 def open_club(*, at: datetime, is_money: bool = False) -> None:
