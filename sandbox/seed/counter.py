@@ -44,10 +44,11 @@ class TillSale:
 
 def happenings(*, today: datetime) -> Iterator[Happening]:
     """Bring in what the till has written, month by month, up to yesterday."""
-    sold = till(today=today, stock=[article for article in articles() if not article.secret])
-    for number in range(DAYS // EACH):
+    left = till(today=today, stock=[article for article in articles() if not article.secret])
+    for number in reversed(range(DAYS // EACH)):
         until = ten_oclock(today=today, days=-1 - EACH * number)
-        part = [one for one in sold if until - timedelta(days=EACH) <= one.placed_at < until]
+        part = [one for one in left if one.placed_at < until]
+        left = left[len(part) :]
         yield Happening(at=until, do=partial(_bring_in, part))
 
 
