@@ -11,7 +11,6 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.registries import promise_of
 
 from .models import Campaign, Occurrence
 from .occasions import is_held_out, occasions
@@ -51,7 +50,7 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
     ids = meant_and_in(campaign=campaign, member_ids=list(found)[:MOST], at=at)
     may = may_be_told(campaign=campaign, member_ids=ids, at=at)
     return Reach(
-        members=len(ids) if comes_untold(campaign=campaign) else len(may),
+        members=len(ids) if campaign.is_promise else len(may),
         without=len(ids) - len(may),
         more=len(found) > MOST,
         is_found=occasion.due is not None,
@@ -79,8 +78,3 @@ def may_be_told(*, campaign: Campaign, member_ids: list[int], at: datetime) -> f
     if not member_ids or not campaign.texts.using(write_db()).exists():
         return frozenset(member_ids)
     return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)
-
-
-def comes_untold(*, campaign: Campaign) -> bool:
-    """Return whether it comes to members without a letter, too: what was promised is kept."""
-    return campaign.is_public and bool(promise_of(row=campaign))

@@ -28,7 +28,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.rows import write_rows
 
-from .audience import MOST, comes_untold, may_be_told, meant_and_in, not_planned
+from .audience import MOST, may_be_told, meant_and_in, not_planned
 from .models import Campaign, Forecast, Occurrence
 from .occasions import DAY, in_time, moment_of, occasions, pairs_on
 
@@ -144,10 +144,10 @@ def _ahead(program: Program, at: datetime) -> tuple[list[Forecast], int]:
             logger.exception("the days of campaign %s could not be counted; the next night tries again", campaign.pk)
             failed += 1
             continue
-        says, untold = campaign.texts.using(write_db()).exists(), comes_untold(campaign=campaign)
+        says = campaign.texts.using(write_db()).exists()
         for member_id, day in comes:
             if member_id in meant:
-                members[campaign.pk, day] += untold or member_id in may
+                members[campaign.pk, day] += campaign.is_promise or member_id in may
                 without[campaign.pk, day] += member_id not in may
                 if says and member_id in may:
                     letters[member_id].append((day, campaign.pk))

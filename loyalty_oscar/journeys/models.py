@@ -111,6 +111,11 @@ class Campaign(Promising, ForWhom):
         return self.name
 
     @property
+    def is_promise(self) -> bool:
+        """Whether it is promised to members what they get: nobody is left out, and it comes however late."""
+        return self.is_public and (bool(self.points) or self.reward_id is not None)
+
+    @property
     def orders_wanted(self) -> int:
         """How many paid orders of a member must have arrived; what left the code asks for none."""
         if self.least_orders is not None:

@@ -12,7 +12,6 @@ from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.registries import promise_of
 
-from .audience import comes_untold
 from .goal_words import asked
 from .models import Campaign, CampaignText, Goal
 from .occasion_names import occasion_of
@@ -38,7 +37,7 @@ def campaign_sentences(*, campaign: Campaign, unit: Unit, texts: Sequence[Campai
 
 def without_letters(*, campaign: Campaign, number: int) -> str:
     """Return how many of those for whom a campaign is allow no letters, and what they get."""
-    if comes_untold(campaign=campaign):
+    if campaign.is_promise:
         text = npgettext(
             "loyalty",
             "%(count)s of them allows no letters, and finds it in the account.",

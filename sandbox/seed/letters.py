@@ -82,7 +82,7 @@ MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
     "goodbye": (
         "leaving",
         "Goodbye",
-        {"question": "farewell"},
+        {"question": "farewell", "months": 3},
         0,
         "Goodbye, {first_name}?",
         "Hello {first_name},\n\nyou told us that you leave. Will you say why? Your paws wait for you.\n\n{shop}",
@@ -194,4 +194,5 @@ def _allow_later(email: str, player: Any, at: datetime) -> None:
 
 
 def _say_that_she_leaves(player: Any, at: datetime) -> None:
-    act(user=player.users[LEAVES], occasion="leaving")
+    last = get_model("order", "Order").objects.filter(user=player.users[LEAVES]).order_by("-pk").first()
+    act(user=player.users[LEAVES], occasion="leaving", detail=str(last.pk))
