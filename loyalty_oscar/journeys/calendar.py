@@ -67,6 +67,9 @@ def speeches(*, program: Program, month: date, at: datetime) -> dict[date, list[
     rows = Forecast.objects.filter(campaign__program=program, campaign__is_on=True, day__gt=today)
     ahead = {(row.campaign_id, row.day): row for row in rows.filter(day__gte=month, day__lt=until)}
     for (pk, day), row in ahead.items():
+        # Of a day of its own it is told that nobody is reached; of what is found, nobody is nothing.
+        if not row.members and campaigns[pk].occasion != DAY:
+            continue
         told = {"members": row.members, "without": row.without, "close": row.close}
         found[day].append(Speech(campaign=campaigns[pk], **told))
     if month <= today < until:

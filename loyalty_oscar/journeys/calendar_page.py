@@ -52,7 +52,7 @@ def _cell(day: date, month: date, today: date, said: Sequence[Speech]) -> dict[s
         "day": day,
         "name": words.day(day, zone="UTC", weekday=True),
         "is_within": is_within,
-        "is_today": day == today,
+        "is_today": day == today and is_within,
         "said": [_told(one) for one in said] if is_within else [],
     }
 

@@ -207,6 +207,16 @@ class TestThePage:
         the_night()
         assert cell(view, on(6)).endswith("Second For 2 members. 2 letters wait for the pause after another one.")
 
+    def test_leaves_out_what_nobody_gets_but_on_a_day_of_its_own(self, view, unit):
+        born(*members(unit, 1), on(4))
+        says(a_campaign(unit, "birthday", name="Found", is_public=False))
+        says(a_day(unit, 4, name="Its day", is_public=False))
+        the_night()
+        assert Forecast.objects.count() == 2
+        told = cell(view, on(4))
+        assert told.endswith("Its day For 0 members. 1 more allows no letters, and gets nothing.")
+        assert "Found" not in told
+
     def test_says_of_a_new_one_that_nobody_counted_yet(self, view, unit):
         a_day(unit, 3, name="New")
         assert cell(view, on(3)).endswith("New To whom is not counted yet.")
