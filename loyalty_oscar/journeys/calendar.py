@@ -70,8 +70,8 @@ def speeches(*, program: Program, month: date, at: datetime) -> dict[date, list[
         # Of a day of its own it is told that nobody is reached; of what is found, nobody is nothing.
         if not row.members and campaigns[pk].occasion != DAY:
             continue
-        told = {"members": row.members, "without": row.without, "close": row.close}
-        found[day].append(Speech(campaign=campaigns[pk], **told))
+        speech = Speech(campaign=campaigns[pk], members=row.members, without=row.without, close=row.close)
+        found[day].append(speech)
     if month <= today < until:
         for pk, number in _waiting(program, today):
             found[today].append(Speech(campaign=campaigns[pk], members=number))
@@ -171,6 +171,7 @@ def _comes(campaign: Campaign, at: datetime) -> list[tuple[int, date]]:
     comes = [
         (member_id, local_day(at=due_at, zone=zone))
         for member_id, due_at in waiting.order_by("due_at", "pk").values_list("member_id", "due_at")[:MOST]
+        if due_at is not None
     ]
     due = occasions.get(campaign.occasion).due if campaign.occasion in occasions else None
     if due is None:
@@ -205,6 +206,7 @@ def _last_letters(member_ids: Sequence[int], program: Program) -> dict[int, date
     found: dict[int, date] = {}
     for start in range(0, len(member_ids), ASKED):
         rows = Contact.objects.using(write_db()).filter(member_id__in=member_ids[start : start + ASKED])
-        for member_id, told_at in rows.filter(told_at__isnull=False).values_list("member_id", "told_at"):
-            found[member_id] = local_day(at=told_at, zone=program.time_zone)
+        for member_id, told_at in rows.values_list("member_id", "told_at"):
+            if told_at is not None:
+                found[member_id] = local_day(at=told_at, zone=program.time_zone)
     return found

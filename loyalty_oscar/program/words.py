@@ -170,6 +170,11 @@ def month(value: date, *, short: bool = False) -> str:
     return format_date(value, "LLL yy" if short else "LLLL y", locale=money.locale())
 
 
+def short_day(value: date) -> str:
+    """Return a day as short as a chart is narrow ("6 Sep")."""
+    return format_date(value, "d. MMM" if money.locale().language == "de" else "d MMM", locale=money.locale())
+
+
 def weekday(value: date) -> str:
     """Return the day of the week, as short as a column is narrow ("Wed")."""
     return format_date(value, "EEE", locale=money.locale())
