@@ -44,11 +44,12 @@ LISTS = {
     "loyalty_program/event": "?q=member@example.com",
     "loyalty_program/delivery": "?q=member@example.com",
     "loyalty_program/jobrun": "",
-    "loyalty_shop/ordersync": "?q=100319",
+    "loyalty_shop/ordersync": "?q=100302",
 }
 #: Rows that say more than the first of their list, by what their link says.
 ROWS = {
     "loyalty_program/member": "member@example.com",
+    "loyalty_program/segment": "Dog people",
     "loyalty_earning/rule": "Double paws on dog beds",
     "loyalty_exclusives/sale": "First on the trail",
     "loyalty_referrals/referral": "Katja Oberhauser",
@@ -65,6 +66,7 @@ OTHERS = {
     "reward-kinds": "/admin/loyalty_program/reward/add/",
     "reward-new": "/admin/loyalty_program/reward/add/?type=service",
     "sale-new": "/admin/loyalty_exclusives/sale/add/",
+    "calendar": "/admin/loyalty_journeys/campaign/calendar/",
     "campaign-new": "/admin/loyalty_journeys/campaign/add/?type=review",
     "goal-new": "/admin/loyalty_journeys/goal/add/",
     "segment-new": "/admin/loyalty_program/segment/add/?type=list",
@@ -79,7 +81,9 @@ OF_A_MEMBER = {
     "member-merge": "Merge into another member",
     "member-level": "Give a level",
 }
-CUSTOMER, ORDER = "/dashboard/users/?email=member@example.com", "/dashboard/orders/100319/"
+#: Pages of campaigns that say what came of them, by the name of the picture.
+OF_CAMPAIGNS = {"campaign-result": "The feast of the Paw Club"}
+CUSTOMER, ORDER = "/dashboard/users/?email=member@example.com", "/dashboard/orders/100302/"
 
 
 def name_of(*, model: str) -> str:
@@ -136,6 +140,12 @@ def take(*, desk: Desk, only: list[str]) -> None:
             link.first.click()
             desk.page.wait_for_load_state()
             desk.keep(name)
+    for name, title in OF_CAMPAIGNS.items():
+        if wanted(name):
+            desk.go("/admin/loyalty_journeys/campaign/")
+            desk.page.locator("#result_list").get_by_role("link", name=title).click()
+            desk.page.wait_for_load_state()
+            desk.keep(name, tallest=1000)
     if wanted("member-"):
         of_a_member(desk=desk)
     if wanted("dashboard-"):

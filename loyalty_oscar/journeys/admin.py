@@ -10,22 +10,26 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
+from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
-from loyalty_oscar.program.models import ProductSet, Reward, Unit
+from loyalty_oscar.program.models import ProductSet, Program, Reward, Unit
 from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
 from . import operations
+from .calendar_page import calendar_of
 from .forms.campaigns import campaign_form
 from .forms.goals import GoalForm, LaterGoalForm
 from .forms.params import FIELDS, letter_params, params_of
@@ -35,6 +39,7 @@ from .models import Campaign, CampaignText, Goal, GoalStanding, Occurrence
 from .occasion_names import HELP, NAMES, occasion_name
 from .occasions import WORD, occasions
 from .ready import READY, add_ready
+from .results import used_lines, used_of
 from .sentences import campaign_sentences, goal_sentence
 
 
@@ -212,12 +217,41 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
     # Ready ones -------------------------------------------------------------------------------------------------
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        told = {"ready_url": reverse("admin:loyalty_journeys_ready")} if self.has_add_permission(request) else {}
+        told = {"calendar_url": reverse("admin:loyalty_journeys_calendar")}
+        if self.has_add_permission(request):
+            told["ready_url"] = reverse("admin:loyalty_journeys_ready")
         return super().changelist_view(request, {**(extra_context or {}), **told})
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.ready_view)
-        return [path("ready/", view, name="loyalty_journeys_ready"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("ready/", view(self.ready_view), name="loyalty_journeys_ready"),
+            path("calendar/", view(self.calendar_view), name="loyalty_journeys_calendar"),
+            path("<int:pk>/used/", view(self.used_view), name="loyalty_journeys_used"),
+            *super().get_urls(),
+        ]
+
+    def calendar_view(self, request: HttpRequest) -> HttpResponse:
+        """Show on which days of a month campaigns speak, and to how many."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        programs = list(Program.objects.order_by("-is_default", "name"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": pgettext("loyalty", "Calendar of campaigns"),
+            "opts": self.opts,
+            "media": self.media,
+            **(calendar_of(data=request.GET, programs=programs, at=clock.now()) if programs else {}),
+        }
+        return TemplateResponse(request, "loyalty/admin/calendar.html", context)
+
+    def used_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Return what members used of what a campaign brought, as a file."""
+        campaign = get_object_or_404(self.get_queryset(request).select_related(*self.list_select_related), pk=pk)
+        if not self.has_view_permission(request, campaign):
+            raise PermissionDenied
+        lines = used_lines(campaign=campaign, used=used_of(campaign=campaign))
+        return as_csv(rows=lines, name=f"{campaign.code}-used")
 
     def ready_view(self, request: HttpRequest) -> HttpResponse:
         """Add the ready campaigns that are missing, switched off; says before which there are."""

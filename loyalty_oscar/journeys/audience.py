@@ -45,10 +45,10 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
         days = timedelta(days=campaign.delay_days)
         due = occasion.due(program=campaign.program, campaign=campaign, since=start - days, until=over - days)
         pairs = ((member_id, source) for member_id, source, moment in due if moment < over - days)
-        found |= dict.fromkeys(_not_planned(campaign, islice(pairs, MOST + 1)))
-    ids = _meant(campaign, list(found)[:MOST], at)
-    says = campaign.texts.exists()
-    may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=ids, at=at) if says and ids else frozenset(ids)
+        new = not_planned(campaign=campaign, pairs=islice(pairs, MOST + 1))
+        found |= dict.fromkeys(member_id for member_id, _source in new)
+    ids = meant_and_in(campaign=campaign, member_ids=list(found)[:MOST], at=at)
+    may = may_be_told(campaign=campaign, member_ids=ids, at=at)
     return Reach(
         members=len(ids) if campaign.is_promise else len(may),
         without=len(ids) - len(may),
@@ -57,17 +57,24 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
     )
 
 
-def _not_planned(campaign: Campaign, pairs: Iterable[tuple[int, str]]) -> Iterator[int]:
-    """Yield the members for whom nothing is planned, or was done, for what was found. One query."""
+def not_planned(*, campaign: Campaign, pairs: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield those members with their sources for whom nothing is planned, or was done, of it. One query."""
     found = list(pairs)
     rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, source__in={source for _pk, source in found})
     known = set(rows.values_list("member_id", "source"))
-    yield from (member_id for member_id, source in found if (member_id, source) not in known)
+    yield from (pair for pair in found if pair not in known)
 
 
-def _meant(campaign: Campaign, member_ids: list[int], at: datetime) -> list[int]:
+def meant_and_in(*, campaign: Campaign, member_ids: list[int], at: datetime) -> list[int]:
     """Return those of these members for whom a campaign is, and who are not held out."""
     meant = meant_now(campaign=campaign, member_ids=member_ids, at=at)
     percent = 0 if campaign.is_public else campaign.program.holdout_percent
     salt = campaign.program.salt
     return [pk for pk in member_ids if pk in meant and not is_held_out(salt=salt, member_id=pk, percent=percent)]
+
+
+def may_be_told(*, campaign: Campaign, member_ids: list[int], at: datetime) -> frozenset[int]:
+    """Return those of these members who allow its letter; all where it says nothing."""
+    if not member_ids or not campaign.texts.using(write_db()).exists():
+        return frozenset(member_ids)
+    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import connections, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
@@ -44,20 +45,25 @@ def carry_out(*, at: datetime) -> Iterator[int]:
     """
     waiting = (ProgramState.DRAFT, ProgramState.PAUSED)
     due = Occurrence.objects.using(write_db()).filter(is_open=True, due_at__lte=at).exclude(program__state__in=waiting)
+    # Which account is to be locked is asked once for a slice; who has none yet opens one.
+    accounts = Account.objects.filter(member=OuterRef("member"), unit__program=OuterRef("program"))
+    due = due.annotate(account=Subquery(accounts.values("pk")[:1]))
     due, after, left = due.order_by("due_at", "pk"), Q(), 0
-    while rows := list(due.filter(after).values_list("pk", "due_at")[:BATCH]):
-        done = [_tried(pk, at) for pk, _due_at in rows]
+    while rows := list(due.filter(after).values_list("pk", "due_at", "account")[:BATCH]):
+        done = [_tried(pk, account_id, at) for pk, _due_at, account_id in rows]
         left += done.count(None)
-        last, moment = rows[-1]
+        last, moment, _account = rows[-1]
         after = Q(due_at__gt=moment) | Q(due_at=moment, pk__gt=last)
         yield done.count(True)
     if left:
         raise LoyaltyError(f"what campaigns had planned and could not be carried out: {left}; the log says why")
 
 
-def _tried(pk: int, at: datetime) -> bool | None:
+def _tried(pk: int, account_id: int | None, at: datetime) -> bool | None:
     try:
-        return carry_out_one(occurrence_id=pk, at=at)
+        if account_id is None:
+            return carry_out_one(occurrence_id=pk, at=at)
+        return _carry_out(occurrence_id=pk, account_id=account_id, at=at)
     except Exception:
         logger.exception("occurrence %s could not be carried out; the next run tries again", pk)
         return None

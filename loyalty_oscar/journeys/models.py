@@ -227,6 +227,29 @@ class Occurrence(models.Model):
         return Because(because.code, **{**self.because.get("p", {}), **because.params}).to_json()
 
 
+class Forecast(models.Model):
+    """
+    To how many `members` a campaign is to come on a day of its program, by what the last night knew, and how many more
+    it leaves out, `without` the consent that its letter needs. To `close` of them a letter leaves so shortly before
+    that theirs waits. Counted anew each night, for the days ahead.
+    """
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="forecasts", db_index=False)
+    day = models.DateField()
+    members = models.PositiveIntegerField(default=0)
+    without = models.PositiveIntegerField(default=0)
+    close = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "day of the calendar of campaigns")
+        verbose_name_plural = pgettext_lazy("loyalty", "days of the calendar of campaigns")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["campaign", "day"], name="loyalty_forecast_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.campaign_id}"
+
+
 class Answer(models.Model):
     """
     What a member answered to a question of a letter, once for what it was asked about (`source`); a later one counts.

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.utils.translation import pgettext
 
-from loyalty_oscar.ledger.models import Kind, LotMove
+from loyalty_oscar.kernel.promise import UsedGift
+from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.people.models import Receipt
+from loyalty_oscar.program import money, words
+from loyalty_oscar.program import operations as program_operations
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.registries import promise_of
+from loyalty_oscar.program.reward_worth import price_minor
 
 from .models import Campaign, Occurrence
 
@@ -19,6 +28,8 @@ from .models import Campaign, Occurrence
 DAYS = 30
 #: Of fewer members a share says nothing.
 ENOUGH = 30
+#: Of so many members it is asked at once who they are.
+ASKED = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,25 +54,38 @@ class ToldGroup:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """
-    How often a campaign `came` to somebody, how many were `told` by its letter, how many members `used` points of it
-    (None where it gives none), and who ordered of those it came to and of those who were held out.
+    How often a campaign `came` to somebody, how many were `told` by its letter, what was `used` of it (None where it
+    gives nothing), and who ordered of those it came to and of those who were held out.
     """
 
     came: int
     told: int
-    used: int | None
+    used: Sequence[UsedGift] | None
     reached: ToldGroup
     held: ToldGroup
 
+    @property
+    def users(self) -> int:
+        """How many members used something of it."""
+        return len({gift.member_id for gift in self.used or ()})
+
+    @property
+    def costs(self) -> Mapping[str, int]:
+        """What that cost the shop, in minor units by currency; what cost nothing, or nobody can say of, is left out."""
+        costs: Counter[str] = Counter()
+        for gift in self.used or ():
+            costs[gift.currency] += gift.minor
+        return +costs
+
 
 def result_of(*, campaign: Campaign, at: datetime) -> Result:
-    """Return what came of a campaign. Four queries."""
+    """Return what came of a campaign. Four queries, and one where the program has rewards."""
     rows = Occurrence.objects.filter(campaign=campaign)
     done = rows.filter(state=Occurrence.State.DONE)
     counted = done.aggregate(came=Count("pk"), told=Count("pk", filter=Q(told_at__isnull=False)))
     return Result(
         **counted,
-        used=_used(campaign) if campaign.points else None,
+        used=used_of(campaign=campaign) if promise_of(row=campaign) else None,
         reached=_group(done.annotate(since=Coalesce("told_at", "at")), at),
         held=_group(rows.filter(state=Occurrence.State.HELD).annotate(since=F("at")), at),
     )
@@ -81,8 +105,33 @@ def _group(rows: QuerySet[Any], at: datetime) -> ToldGroup:
     )
 
 
-def _used(campaign: Campaign) -> int:
-    """Return how many members used points that the campaign brought. One query, over the lots of its members."""
-    members = Occurrence.objects.filter(campaign=campaign).values("member")
-    moves = LotMove.objects.filter(lot__account__member__in=members, lot__source__startswith=f"campaign:{campaign.pk}:")
-    return moves.filter(entry__kind=Kind.CAPTURE).aggregate(used=Count("account__member", distinct=True))["used"]
+def used_of(*, campaign: Campaign) -> list[UsedGift]:
+    """
+    Return what members used of what a campaign brought: points at what they buy today, and rewards. One query for each
+    of the two.
+    """
+    members, program = Occurrence.objects.filter(campaign=campaign).values("member"), campaign.program
+    return [
+        replace(gift, minor=price_minor(program=program, price=gift.points) or 0, currency=program.currency)
+        if gift.points
+        else gift
+        for gift in program_operations.used(start=f"campaign:{campaign.pk}:", members=members)
+    ]
+
+
+def used_lines(*, campaign: Campaign, used: Sequence[UsedGift]) -> Iterator[list[Any]]:
+    """Yield what was used as the lines of a file, the heads of its columns first; members by their public ids."""
+    unit = campaign.program.unit_or_none
+    yield [
+        pgettext("loyalty", "Public id"),
+        pgettext("loyalty", "Used"),
+        pgettext("loyalty", "Cost"),
+        pgettext("loyalty", "Currency"),
+    ]
+    for start in range(0, len(used), ASKED):
+        part = used[start : start + ASKED]
+        ids = dict(Member.objects.filter(pk__in=[one.member_id for one in part]).values_list("pk", "public_id"))
+        for one in part:
+            what = words.points(unit=unit, points=one.points) if unit and one.points else one.reward
+            cost = to_major(minor=one.minor, exponent=money.exponent(currency=one.currency))
+            yield [ids[one.member_id], what, cost, one.currency]

@@ -35,6 +35,25 @@ def campaign_sentences(*, campaign: Campaign, unit: Unit, texts: Sequence[Campai
     return [*found, *_says(campaign, texts)]
 
 
+def without_letters(*, campaign: Campaign, number: int) -> str:
+    """Return how many of those for whom a campaign is allow no letters, and what they get."""
+    if campaign.is_promise:
+        text = npgettext(
+            "loyalty",
+            "%(count)s of them allows no letters, and finds it in the account.",
+            "%(count)s of them allow no letters, and find it in the account.",
+            number,
+        )
+    else:
+        text = npgettext(
+            "loyalty",
+            "%(count)s more allows no letters, and gets nothing.",
+            "%(count)s more allow no letters, and get nothing.",
+            number,
+        )
+    return text % {"count": money.number(number)}
+
+
 def _when(campaign: Campaign) -> Iterator[str]:
     zone, days = campaign.program.time_zone, campaign.delay_days
     if days:

@@ -42,6 +42,19 @@ class GivenGift:
     ready_at: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsedGift:
+    """
+    What a member used of gifts: so many points, or a reward, by its name, which cost the shop `minor` of a currency.
+    """
+
+    member_id: int
+    points: int = 0
+    reward: str = ""
+    minor: int = 0
+    currency: str = ""
+
+
 class Outcome(StrEnum):
     """
     What came of it. Who gives: it was given now, given again after it was taken back, is there already, or cannot be

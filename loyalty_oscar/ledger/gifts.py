@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet, Sum
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise, UsedGift
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import expiry_of
 from loyalty_oscar.program.registries import grants
 
-from .models import Entry, Kind, Lot
+from .models import Counter, Entry, Kind, Lot, LotMove
 from .operations.desk import entries_of, in_one_transaction, lock, lots_of, open_account
 from .operations.grants import LotGrant, post, schedule
 from .operations.recording import looking_ahead
@@ -162,6 +165,15 @@ class PointGifts:
                 "account__member_id", "source", "remaining", "available_at"
             )
         ]
+
+    def used(self, *, start: str, members: QuerySet[Any]) -> list[UsedGift]:
+        """Return how many points each member used of these and did not get back, oldest account first."""
+        moves = LotMove.objects.using(write_db()).filter(
+            lot__source__startswith=start, lot__account__member__in=members
+        )
+        sums = moves.filter(entry__counter=Counter.REDEMPTION).values("lot__account__member_id")
+        found = sums.annotate(used=Sum("points")).filter(used__gt=0).order_by("lot__account__member_id")
+        return [UsedGift(member_id=row["lot__account__member_id"], points=row["used"]) for row in found]
 
     def times(self, member_id: int, start: str) -> int:
         """Return how many entries of a member have keys that begin so."""

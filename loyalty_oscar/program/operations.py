@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.kernel.promise import READY, GivenGift, Outcome, Promise, Ready
+from loyalty_oscar.kernel.promise import READY, GivenGift, Outcome, Promise, Ready, UsedGift
 
 from .db import write_db
 from .models import JobRun, Member, Phase, Program, State
@@ -193,6 +193,14 @@ def gifts(
     """
     asked: dict[str, Any] = {"keys": keys, "member_ids": member_ids, "since": since, "waiting": waiting}
     return [gift for _name, grant in grants.items() for gift in grant.gifts(**asked)] if keys else []
+
+
+def used(*, start: str, members: QuerySet[Any]) -> list[UsedGift]:
+    """
+    Return what is used by now of what these members (a query of their ids) have under keys that begin so. One query for
+    each kind of thing that is given.
+    """
+    return [gift for _name, grant in grants.items() for gift in grant.used(start=start, members=members)]
 
 
 def touch_version(*, program_id: int | None) -> None:

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
-from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise, UsedGift
 from loyalty_oscar.kernel.registry import Registry
 
 from .models import Unit
@@ -106,6 +106,13 @@ class Grant(Protocol):
         """
         Return what is given under these keys, and not taken back: to these members (None: to anybody), since a moment,
         or only what is on the way still. One query.
+        """
+        ...
+
+    def used(self, *, start: str, members: QuerySet[Any]) -> Sequence[UsedGift]:
+        """
+        Return what is used by now of what these members (a query of their ids) have under keys that begin so: points
+        together for each member, and each reward. What came back is not used. One query.
         """
         ...
 

@@ -214,7 +214,7 @@ def sizes(*, segment: Segment) -> dict[str, Any]:
         title=pgettext("loyalty", "Members in the group"),
         about=about % {"first": days[0], "last": days[-1]},
         number=money.number,
-        below=[words.day(row.day, zone="UTC", year=False) for row in rows],
+        below=[words.short_day(row.day) for row in rows],
     )
     table = [(day, money.number(row.counted)) for day, row in zip(days, rows, strict=True)]
     return {"size": chart, "days": table[::-1]}

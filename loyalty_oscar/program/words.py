@@ -176,6 +176,16 @@ def quoted(*, names: Iterable[str]) -> str:
     return ", ".join(text % {"name": name} for name in names)
 
 
+def short_day(value: date) -> str:
+    """Return a day as short as a chart is narrow ("6 Sep")."""
+    return format_date(value, "d. MMM" if money.locale().language == "de" else "d MMM", locale=money.locale())
+
+
+def weekday(value: date) -> str:
+    """Return the day of the week, as short as a column is narrow ("Wed")."""
+    return format_date(value, "EEE", locale=money.locale())
+
+
 def moment(at: datetime, *, zone: str) -> str:
     """Return a moment in words in the program's time zone, which it names: "31 May 2026, 20:00 (EDT)"."""
     local = at.astimezone(ZoneInfo(zone))

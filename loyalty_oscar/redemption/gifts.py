@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
-from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise
+from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise, UsedGift
 from loyalty_oscar.ledger.operations.recording import looking_ahead
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Reward
 from loyalty_oscar.program.queries import begun_units, shown_units
 from loyalty_oscar.program.registries import grants
 
-from .models import Claim
+from .models import Claim, Redemption
 from .operations import claims
 from .words import goes_back
 
@@ -120,6 +121,26 @@ class RewardGifts:
         return [
             GivenGift(member_id=member_id, key=key, reward=name, ready_at=ready_at)
             for member_id, key, name, ready_at in found
+        ]
+
+    def used(self, *, start: str, members: QuerySet[Any]) -> list[UsedGift]:
+        """
+        Return the rewards of these that stand used, oldest first, each at what one costs the shop by its page; where
+        nothing is said there, at what it took off its order. No query where no program has rewards.
+        """
+        if not any(unit.program.known_rewards for unit in shown_units()):
+            return []
+        rows = Claim.objects.using(write_db()).filter(state=State.USED, key__startswith=start, member__in=members)
+        use = Redemption.objects.filter(claim=OuterRef("pk"), number=OuterRef("number"), order_id__isnull=False)
+        rows = rows.annotate(off=Subquery(use.values("minor")[:1]), of=Subquery(use.values("currency")[:1]))
+        return [
+            UsedGift(
+                member_id=claim.member_id,
+                reward=claim.reward.name,
+                minor=claim.reward.cost_minor or claim.off or 0,
+                currency=claim.reward.program.currency if claim.reward.cost_minor or not claim.of else claim.of,
+            )
+            for claim in rows.select_related("reward__program").order_by("pk")
         ]
 
 

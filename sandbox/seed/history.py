@@ -122,8 +122,8 @@ class History:
 
     def _set_aside(self, basket: Any, points: int, at: datetime) -> None:
         """Set points aside as the basket page does: so many, or all that are ready."""
-        account = account_of(user=basket.owner)
-        if points and account and account.available:
+        account = account_of(user=basket.owner) if points else None
+        if account and account.available:
             points = min(points, account.available)
             use_points(account=account, unit=account.unit, basket=basket, points=points, at=at)
 
@@ -134,7 +134,8 @@ class History:
         self.handler.handle_order_status_change(order, "Being processed")
 
     def _shipped(self, order: Any, event: Event) -> None:
-        lines = list(order.lines.all())
+        goods = ("stockrecord", "product__product_class", "product__parent__product_class")
+        lines = list(order.lines.select_related(*goods))
         self.handler.handle_shipping_event(order, self.shipped, lines, [line.quantity for line in lines])
         self.handler.consume_stock_allocations(order, lines)
         self.handler.handle_order_status_change(order, "Shipped")

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.test.utils import override_settings
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.operations import save_rule
@@ -22,6 +23,8 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import clock as program_clock
+from loyalty_oscar.program.conf import BINDING_TOPICS
+from loyalty_oscar.program.events import topics
 from loyalty_oscar.program.models import ProductSet, TermsVersion, Unit
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.models import ProductSetRange
@@ -53,9 +56,14 @@ TERMS_OF_CASHBACK = (
 LOOKS_AGAIN = frozenset(
     {
         *("sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"),
-        *("receipts", "segments"),
+        *("rollups-months", "receipts", "reviews", "calendar"),
     }
 )
+#: Jobs that are done once a week all along: what they look at changes slowly.
+WEEKLY = frozenset({"segments", "tiers"})
+#: From how many days ago on the club works every day and writes of everything. Before that it works once a week, and
+#: writes only what binds: what it wrote then nobody finds in an inbox any more.
+DAILY, WEEK = 90, timedelta(days=7)
 
 
 def open_club(*, at: datetime, is_money: bool = False) -> None:
@@ -103,9 +111,12 @@ class Days:
 
     def after_event(self, *, at: datetime) -> None:
         """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
-        if self.last is None or at.date() > self.last.date():
+        is_long_ago = at < self.today - timedelta(days=DAILY)
+        if self.last is not None and at.date() < self.last.date() + (WEEK if is_long_ago else timedelta(days=1)):
+            return
+        with override_settings(LOYALTY_UNTOLD_TOPICS=sorted({*topics} - BINDING_TOPICS) if is_long_ago else ()):
             self._work(at)
-            self.last = at
+        self.last = at
 
     def end(self) -> None:
         """Do all that is due today, as the shop does from now on, and let the merchant in."""
@@ -121,8 +132,10 @@ class Days:
 
     def _work(self, at: datetime) -> None:
         self._thank_for_waiting(at)
+        is_new_week = self.last is None or at.isocalendar()[:2] != self.last.isocalendar()[:2]
         for job in jobs.JOBS:
-            if self.last is None or job.name not in LOOKS_AGAIN:
+            rests = job.name in LOOKS_AGAIN or (job.name in WEEKLY and not is_new_week)
+            if self.last is None or not rests:
                 steps = job.run(at, self.last) if job.asks_since else job.run(at)
                 for _step in steps:
                     pass

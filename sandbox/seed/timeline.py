@@ -23,6 +23,8 @@ RETURN_PERIOD = timedelta(days=14)
 CLOSED_FOR = timedelta(days=10)
 AISLES = {"dog": "Dogs", "cat": "Cats", "small-pet": "Small pets"}
 CANCELLED, RETURNED, WITH_VOUCHER = 0.05, 0.11, 0.02
+#: So many orders of customers are partly paid with what they have, and with how much of it.
+WITH_PAWS, PAWS = 0.3, (50, 100, 200)
 
 Kind = Literal["placed", "picked", "shipped", "delivered", "returned", "cancelled"]
 
@@ -70,14 +72,14 @@ def timeline(
 
     `closed` are articles that nobody takes in the last days, because an exclusive sale keeps them.
     """
-    chance = random.Random("tumblepaw")
+    chance, thrift = random.Random("tumblepaw"), random.Random("paws")
     taken: set[datetime] = set()
     events: list[Event] = []
     for place, person in enumerate(people):
-        told = isinstance(person.orders, tuple)
-        stories = (
-            _told(person, today, (12 + 7 * place) % 60) if told else _made_up(person, articles, today, chance, closed)
-        )
+        if isinstance(person.orders, tuple):
+            stories = _told(person, today, (12 + 7 * place) % 60)
+        else:
+            stories = _made_up(person, articles, today, chance, closed, thrift)
         for purchase, fate in stories:
             if purchase.placed_at in taken:
                 raise ValueError(f"two purchases at {purchase.placed_at}")
@@ -170,7 +172,12 @@ def _months_earlier(day: date, months: int) -> date:
 
 
 def _made_up(
-    person: Person, articles: Sequence[Article], today: datetime, chance: random.Random, closed: frozenset[str]
+    person: Person,
+    articles: Sequence[Article],
+    today: datetime,
+    chance: random.Random,
+    closed: frozenset[str],
+    thrift: random.Random,
 ) -> Iterator[tuple[Purchase, list[Event]]]:
     aisles = tuple(AISLES[pet] for pet in person.pets)
     wanted = [article for article in articles if article.category.startswith(aisles)]
@@ -185,6 +192,7 @@ def _made_up(
             placed_at=moment,
             lines=lines,
             voucher=VOUCHER if not person.guest and chance.random() < WITH_VOUCHER else "",
+            use=thrift.choice(PAWS) if thrift.random() < WITH_PAWS else 0,
         )
         yield purchase, _fate(purchase, chance)
 

@@ -11,7 +11,7 @@ import pytest
 
 from loyalty_oscar.exclusives import rules as doors
 from loyalty_oscar.tiers import rules
-from sandbox.seed import catalogue, friends, levels, people, sales, story
+from sandbox.seed import catalogue, counter, friends, levels, people, sales, story
 from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, ten_oclock
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +116,7 @@ class TestThePast:
         assert [event.at for event in again] == [event.at for event in past]
 
     def test_holds_every_happening_once(self, past, now):
-        chapters = (levels, friends, sales)
+        chapters = (levels, counter, friends, sales)
         planned = [one.at for chapter in chapters for one in chapter.happenings(today=now)]
         happened = Counter(event.at for event in past if isinstance(event, Happening))
         assert all(at <= now for at in planned)
@@ -127,6 +127,38 @@ class TestThePast:
         late = [e for e in past if isinstance(e, Event) and e.kind == "placed" and e.at >= announced]
         assert late
         assert not {upc for event in late for upc, _quantity in event.purchase.lines} & sales.closed()
+
+
+class TestTheCounter:
+    @pytest.fixture
+    def sold(self, now):
+        return counter.till(today=now, stock=[article for article in catalogue.articles() if not article.secret])
+
+    def test_sells_the_same_again_and_nothing_ahead_of_today(self, sold, now):
+        again = counter.till(today=now, stock=[article for article in catalogue.articles() if not article.secret])
+        assert again == sold
+        moments = [one.placed_at for one in sold]
+        assert moments == sorted(moments)
+        assert now - timedelta(days=DAYS + 1) < moments[0]
+
+    def test_is_brought_in_once_up_to_yesterday(self, sold, now):
+        found = list(counter.happenings(today=now))
+        numbers = [one.number for event in found for one in event.do.args[0]]
+        assert sorted(numbers) == [one.number for one in sold if one.placed_at < found[-1].at]
+        assert all(one.placed_at < event.at <= now for event in found for one in event.do.args[0])
+        assert found[-1].at > now - timedelta(days=2, hours=14)
+
+    def test_sells_at_no_moment_at_which_an_order_is_placed(self, sold, past):
+        placed = {e.purchase.placed_at for e in past if isinstance(e, Event)}
+        moments = [one.placed_at for one in sold]
+        assert len(set(moments)) == len(moments)
+        assert not placed & set(moments)
+
+    def test_has_more_customers_from_year_to_year_and_many_who_come_again(self, sold):
+        half = len(sold) // 2
+        assert sold[half].placed_at - sold[0].placed_at > sold[-1].placed_at - sold[half].placed_at
+        times = Counter(one.email for one in sold)
+        assert 0.3 < sum(number > 1 for number in times.values()) / len(times) < 0.7
 
 
 class TestTheSales:

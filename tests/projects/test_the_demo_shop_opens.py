@@ -19,6 +19,7 @@ STEPS = [
     ":sandbox_seed --address 127.0.0.1:8456",
     "demo",
     "unchanged",
+    ":loyalty_doctor",
 ]
 
 
@@ -46,6 +47,37 @@ class TestTheDemoShop:
 
     def test_adds_up(self, steps):
         assert steps[4]["exit"] == 0
+
+    def test_is_well(self, steps):
+        assert steps[8]["exit"] == 0
+        assert "receipts: every order has one" in steps[8]["said"]
+
+    def test_wrote_to_somebody_on_each_occasion(self, steps):
+        told = {(code, email) for code, email in steps[1]["told"]}
+        for code, who in (
+            ("come-in", "joined"),
+            ("card-full", "goal"),
+            ("new-level", "level"),
+            ("goodbye", "leaving"),
+            ("what-was-wrong", "returned"),
+            ("dog-days", "member"),
+            ("cat-days", "silver"),
+        ):
+            assert (code, f"{who}@example.com") in told
+        homes = {code: {email for one, email in told if one == code} for code in ("dog-days", "cat-days")}
+        assert "silver@example.com" not in homes["dog-days"] and "member@example.com" not in homes["cat-days"]
+
+    def test_has_months_worth_looking_at(self, steps):
+        buyers = steps[1]["months"]["buyers"]
+        assert len(buyers) == 15
+        assert sum(buyers[-5:]) > 1.3 * sum(buyers[:5]) > 50
+        assert steps[1]["months"]["used"] >= 15
+
+    def test_has_groups_that_grew(self, steps):
+        for code in ("dogs", "cats"):
+            sizes = steps[1]["groups"][code]
+            assert len(sizes) > 50
+            assert sizes[-1] > sizes[0]
 
     def test_has_points_in_each_state(self, steps):
         points = steps[1]["points"]

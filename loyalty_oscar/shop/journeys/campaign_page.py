@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import npgettext, pgettext
 from oscar.core.loading import get_model
 
@@ -19,6 +20,7 @@ from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, Result, ToldGroup, result_of
+from loyalty_oscar.journeys.sentences import without_letters
 from loyalty_oscar.kernel.errors import in_short
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
@@ -69,22 +71,7 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
         )
         yield text % told
     if found.without:
-        told = {"count": money.number(found.without)}
-        if campaign.is_promise:
-            text = npgettext(
-                "loyalty",
-                "%(count)s of them allows no letters, and finds it in the account.",
-                "%(count)s of them allow no letters, and find it in the account.",
-                found.without,
-            )
-        else:
-            text = npgettext(
-                "loyalty",
-                "%(count)s more allows no letters, and gets nothing.",
-                "%(count)s more allow no letters, and get nothing.",
-                found.without,
-            )
-        yield text % told
+        yield without_letters(campaign=campaign, number=found.without)
 
 
 @contributions.register("admin:campaign", "result", order=20)
@@ -95,10 +82,13 @@ def result(*, subject: Campaign, request: Any) -> Piece | None:
         return None
     numbers = [(pgettext("loyalty", "Came to members"), found.came), (pgettext("loyalty", "Letters left"), found.told)]
     if found.used is not None:
-        numbers.append((pgettext("loyalty", "Used something of it"), found.used))
+        numbers.append((pgettext("loyalty", "Used something of it"), found.users))
+    costs = (money.in_words(minor=minor, currency=currency) for currency, minor in sorted(found.costs.items()))
     return "loyalty/admin/result.html", {
         "numbers": [(title, money.number(number), number) for title, number in numbers],
+        "costs": list(costs),
         "sentences": list(shares(campaign=subject, found=found)),
+        "file": reverse("admin:loyalty_journeys_used", args=[subject.pk]) if found.used else "",
     }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.journeys.calendar import count_ahead
 from loyalty_oscar.journeys.carrying import carry_out
 from loyalty_oscar.journeys.planning import find
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -55,6 +56,10 @@ def _found(at: datetime) -> Iterator[int]:
         raise failed
 
 
+def _calendar(at: datetime) -> Iterator[int]:
+    yield from count_ahead(at=at)
+
+
 def _reviews(at: datetime) -> Iterator[int]:
     yield from look_again(at=at)
 
@@ -73,6 +78,15 @@ jobs.add(
         title=pgettext_lazy("loyalty", "Looks at reviews that bring a gift"),
         what="reviews looked at",
         run=_reviews,
+        nightly=True,
+    )
+)
+jobs.add(
+    job=jobs.Job(
+        name="calendar",
+        title=pgettext_lazy("loyalty", "Counts whom campaigns are to come to in the weeks ahead"),
+        what="days of campaigns counted",
+        run=_calendar,
         nightly=True,
     )
 )

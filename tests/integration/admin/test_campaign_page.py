@@ -1,5 +1,7 @@
 """What stands beside a campaign: to whom it would come today, what a real member would read, and what came of it."""
 
+import csv
+import io
 from datetime import timedelta
 from itertools import count
 
@@ -9,18 +11,30 @@ from django.urls import reverse
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.audience import audience
 from loyalty_oscar.journeys.models import CampaignText, Occurrence
+from loyalty_oscar.journeys.planning import tell
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, result_of
+from loyalty_oscar.kernel.because import Because
+from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import restore, spend
 from loyalty_oscar.people.consents import ask, confirm, withdraw
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import shown_units
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import ask as ask_for
+from loyalty_oscar.redemption.operations import fulfil, not_fulfilled
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import SegmentFactory
 from tests.integration.admin.test_saved_unchanged import Form
-from tests.integration.journeys.deeds import a_campaign, a_member
-from tests.storefront import TODAY, a_product, buy, text_of
+from tests.integration.journeys.deeds import a_campaign, a_member, a_night
+from tests.points import pay, points_club
+from tests.rewards import a_reward, fresh, put_on
+from tests.storefront import TODAY, a_basket, a_product, buy, text_of
 
 NUMBERS = count(1)
+WHY = Because("goodwill")
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +238,7 @@ class TestTheResult:
         for number in (1, 5):
             for member in members(unit, number):
                 occurred(campaign, member)
+            shown_units()  # Which is remembered, and says whether the program has rewards.
             with django_assert_num_queries(4):
                 result_of(campaign=campaign, at=TODAY)
 
@@ -264,3 +279,89 @@ class TestTheLetter:
         a_member(unit, "ada@example.com")
         root.get(page(campaign), {"as": "ada"})
         assert not Occurrence.objects.exists()
+
+
+class TestWhatWasUsed:
+    """Points and rewards alike: the page, the file and the rows say the same."""
+
+    @pytest.fixture
+    def unit(self):
+        return points_club()
+
+    def came(self, unit, number, **gives):
+        """A campaign that came to so many members by now."""
+        campaign = a_campaign(unit, "joined", **gives)
+        people = members(unit, number)
+        for member in people:
+            told = {"program_id": unit.program_id, "member_id": member.pk, "occasion": "joined"}
+            tell(**told, happened_at=TODAY, at=TODAY)
+        assert a_night(TODAY) == number
+        return campaign, people
+
+    def file_of(self, client, campaign):
+        answer = client.get(reverse("admin:loyalty_journeys_used", args=[campaign.pk]))
+        return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    def test_of_rewards_is_what_stands_used_with_what_one_costs(self, root, unit):
+        reward = a_reward(unit, "service")
+        type(reward).objects.filter(pk=reward.pk).update(cost_minor=1_234)
+        campaign, people = self.came(unit, 4, points=0, reward=reward)
+        claims = list(Claim.objects.order_by("pk"))
+        for claim in claims[:3]:
+            fulfil(claim=ask_for(claim=claim, at=TODAY), actor="system", at=TODAY)
+        not_fulfilled(claim=claims[2], actor="system", at=TODAY)
+        told = text_of(root.get(page(campaign)))
+        assert "Used something of it 2 What that cost €24.68 " in told
+        lines = self.file_of(root, campaign)
+        assert [line["Public id"] for line in lines] == [str(member.public_id) for member in people[:2]]
+        assert {(line["Used"], line["Cost"], line["Currency"]) for line in lines} == {(reward.name, "12.34", "EUR")}
+        assert Claim.objects.filter(state=Claim.State.USED).count() == len(lines)
+
+    def test_of_rewards_of_which_nobody_said_what_one_costs_is_what_came_off(self, root, unit):
+        campaign, [member] = self.came(unit, 1, points=0, reward=a_reward(unit, "off", amount=500))
+        claim = Claim.objects.get()
+        order = pay(put_on(member.user, a_basket(member.user, (a_product("A bowl"), 3)), claim))
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        assert "Used something of it 1 What that cost €5.00 " in text_of(root.get(page(campaign)))
+        assert [(line["Cost"], line["Currency"]) for line in self.file_of(root, campaign)] == [("5.00", "EUR")]
+        order.set_status("Cancelled")
+        sync_orders(order_ids=[order.pk], at=TODAY)
+        assert fresh(claim).state == Claim.State.OPEN
+        told = text_of(root.get(page(campaign)))
+        assert "Used something of it 0 " in told and "What that cost" not in told and "CSV" not in told
+        assert self.file_of(root, campaign) == []
+
+    def test_of_points_is_what_did_not_come_back_at_what_it_buys(self, root, unit):
+        campaign, people = self.came(unit, 4, points=50)
+        holds = [
+            spend(account_id=Account.objects.get(member=member).pk, points=n, origin="demo", because=WHY, at=TODAY)
+            for member, n in zip(people, (50, 30, 20), strict=False)
+        ]
+        restore(
+            hold_id=holds[2].pk,
+            account_id=holds[2].account_id,
+            points=20,
+            key="demo:back",
+            goods_returned=False,
+            because=WHY,
+            at=TODAY,
+        )
+        assert "Used something of it 2 What that cost €0.80 " in text_of(root.get(page(campaign)))
+        lines = self.file_of(root, campaign)
+        assert [(line["Used"], line["Cost"]) for line in lines] == [("50\xa0paws", "0.50"), ("30\xa0paws", "0.30")]
+
+    def test_of_other_campaigns_is_theirs(self, root, unit):
+        reward = a_reward(unit, "service")
+        first, _people = self.came(unit, 1, points=0, reward=reward)
+        for claim in Claim.objects.all():
+            fulfil(claim=ask_for(claim=claim, at=TODAY), actor="system", at=TODAY)
+        other, _people = self.came(unit, 1, points=0, reward=reward)
+        assert [len(self.file_of(root, campaign)) for campaign in (first, other)] == [1, 0]
+
+    def test_is_a_file_for_those_who_may_look_at_campaigns(self, staff, unit):
+        campaign, _people = self.came(unit, 1, points=50)
+        for names, status in (((), 403), (("loyalty_journeys.view_campaign",), 200)):
+            _user, client = staff(*names)
+            found = client.get(reverse("admin:loyalty_journeys_used", args=[campaign.pk]))
+            assert found.status_code == status
+        assert client.get(reverse("admin:loyalty_journeys_used", args=[campaign.pk + 1])).status_code == 404

@@ -3,24 +3,29 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.journeys.carrying import carry_out
+from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, take_back, undo_act, use_word
+from loyalty_oscar.journeys.planning import tell
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Entry, Lot
 from loyalty_oscar.ledger.operations import capture, place_hold
+from loyalty_oscar.ledger.operations.desk import open_account
 from loyalty_oscar.people.operations import forget_birthday, save_birthday
 from loyalty_oscar.program.models import Event
 from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_user, day
 
-from .deeds import a_campaign, a_member, a_night, has
+from .deeds import a_campaign, a_member, a_night, allows, has, says
 
 pytestmark = pytest.mark.django_db
 KINDS = pytest.mark.parametrize(
@@ -373,3 +378,34 @@ class TestACampaignThatGivesAReward:
     def test_gives_either_points_or_a_reward(self, unit):
         with pytest.raises(IntegrityError), transaction.atomic():
             a_campaign(unit, "review", points=5, reward=RewardFactory(program=unit.program))
+
+
+class TestCarryingOut:
+    """A night of many asks once for a slice what is the same for all."""
+
+    def statements(self, unit, number, **fields):
+        """How many statements it takes to carry out a campaign that comes to so many members, with a letter."""
+        says(a_campaign(unit, "joined", **fields))
+        for place in range(number):
+            told = {"program_id": unit.program_id, "occasion": "joined", "happened_at": TODAY, "at": TODAY}
+            member = allows(a_member(unit, f"{fields}-{number}-{place}@example.com"))
+            open_account(member=member, unit=unit)
+            tell(member_id=member.pk, **told)
+        with CaptureQueriesContext(connection) as done:
+            assert sum(carry_out(at=TODAY)) == number
+        Campaign.objects.update(is_on=False)
+        forget_cache()
+        return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE")) for query in done)
+
+    @pytest.mark.parametrize(("fields", "most"), [({"points": 0}, 9), ({"points": 50, "is_public": False}, 18)])
+    def test_takes_so_many_statements_a_row(self, unit, fields, most):
+        few, many = (self.statements(unit, number, **fields) for number in (2, 6))
+        assert (many - few) / 4 <= most
+
+    def test_opens_an_account_where_there_is_none(self, unit):
+        a_campaign(unit, "joined")
+        member = a_member(unit)
+        told = {"program_id": unit.program_id, "occasion": "joined", "happened_at": TODAY, "at": TODAY}
+        tell(member_id=member.pk, **told)
+        assert sum(carry_out(at=TODAY)) == 1
+        assert has(member) == (50, 0)

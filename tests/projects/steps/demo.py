@@ -1,10 +1,14 @@
 """What the people of the demo shop stand on, and where its links lead."""
 
+from django.db.models.functions import TruncMonth
 from django.test import Client
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.insights.monthly import MonthCut, months_of
+from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.ledger.models import Account, Entry, Kind
+from loyalty_oscar.program.models import Program, SegmentCount
 from loyalty_oscar.referrals.models import Code, Referral
 from loyalty_oscar.shop.notices.letters import absolute, site_of
 from loyalty_oscar.shop.self_service.guests import keepable
@@ -31,7 +35,36 @@ def run():
         "invitation": f"/loyalty/invite/{code.code}/" in login.content.decode(),
         "languages": 'name="language"' in login.content.decode(),
         "emails": emails,
+        "told": _told(),
+        "months": _months(),
+        "groups": _groups(),
     }
+
+
+def _told():
+    """By which campaigns letters left to whom: code and address."""
+    rows = Occurrence.objects.filter(told_at__isnull=False)
+    return sorted(set(rows.values_list("campaign__code", "member__user__email")))
+
+
+def _months():
+    """The figures of buying by month, oldest first, and the points that were used in each."""
+    program = Program.objects.get(code="paw-club")
+    buying = months_of(program=program, cut=MonthCut(length=1, window=180)).buying
+    used = (
+        Entry.objects.filter(kind=Kind.CAPTURE)
+        .annotate(month=TruncMonth("effective_at"))
+        .values_list("month", flat=True)
+    )
+    return {"buyers": [found.buyers for _month, found in sorted(buying.items())], "used": len(set(used))}
+
+
+def _groups():
+    """The sizes of groups as they were counted, oldest first."""
+    found = {}
+    for code, counted in SegmentCount.objects.order_by("day").values_list("segment__code", "counted"):
+        found.setdefault(code, []).append(counted)
+    return found
 
 
 def _rows(accounts):

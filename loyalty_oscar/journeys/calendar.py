@@ -1,0 +1,212 @@
+"""
+The calendar of campaigns: on which days they spoke, and on which they are to speak to how many.
+
+What came is counted as it is asked. What is to come is counted each night for the days ahead: what waits, and what the
+nights will find by what is known by now. Of occasions that come as they happen, only those that wait are known.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Coalesce, TruncDate
+
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
+from loyalty_oscar.people.models import Contact
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import State as ProgramState
+from loyalty_oscar.program.rows import write_rows
+
+from .audience import MOST, may_be_told, meant_and_in, not_planned
+from .models import Campaign, Forecast, Occurrence
+from .occasions import DAY, in_time, moment_of, occasions, pairs_on
+
+logger = logging.getLogger("loyalty_oscar")
+#: So many days are counted ahead, from tomorrow on.
+DAYS = 62
+#: So many members are asked at once when they were written to last.
+ASKED = 500
+State = Occurrence.State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speech:
+    """
+    What a campaign says on a day, to so many `members`: it came (`is_over`), or is to come, and leaves out so many
+    `without` consent; the letters of `close` of them wait for the pause after another. None: nobody counted yet.
+    """
+
+    campaign: Campaign
+    members: int | None
+    without: int = 0
+    close: int = 0
+    is_over: bool = False
+
+
+def speeches(*, program: Program, month: date, at: datetime) -> dict[date, list[Speech]]:
+    """
+    Return what the campaigns of a program say on the days of a month (its first day): what came first, then in order of
+    their names. Four queries.
+    """
+    today, until = local_day(at=at, zone=program.time_zone), add_months(day=month, months=1)
+    campaigns = {one.pk: one for one in Campaign.objects.filter(program=program)}
+    found: dict[date, list[Speech]] = defaultdict(list)
+    for pk, day, number in _came(program, month, until):
+        found[day].append(Speech(campaign=campaigns[pk], members=number, is_over=True))
+    rows = Forecast.objects.filter(campaign__program=program, campaign__is_on=True, day__gt=today)
+    ahead = {(row.campaign_id, row.day): row for row in rows.filter(day__gte=month, day__lt=until)}
+    for (pk, day), row in ahead.items():
+        # Of a day of its own it is told that nobody is reached; of what is found, nobody is nothing.
+        if not row.members and campaigns[pk].occasion != DAY:
+            continue
+        speech = Speech(campaign=campaigns[pk], members=row.members, without=row.without, close=row.close)
+        found[day].append(speech)
+    if month <= today < until:
+        for pk, number in _waiting(program, today):
+            found[today].append(Speech(campaign=campaigns[pk], members=number))
+    for campaign in campaigns.values():
+        for day in _days_known(campaign, program.time_zone, max(month, today + timedelta(days=1)), until):
+            if (campaign.pk, day) not in ahead:
+                found[day].append(Speech(campaign=campaign, members=None))
+    for said in found.values():
+        said.sort(key=lambda one: (not one.is_over, one.campaign.name, one.campaign.pk))
+    return dict(found)
+
+
+def _came(program: Program, first: date, until: date) -> QuerySet[Any, tuple[int, date, int]]:
+    """Return to how many each campaign came on each day: by its letter where one left."""
+    since, before = (start_of_day(day=day, zone=program.time_zone) for day in (first, until))
+    rows = Occurrence.objects.filter(campaign__program=program, state=State.DONE)
+    rows = rows.annotate(spoke=Coalesce("told_at", "at")).filter(spoke__gte=since, spoke__lt=before)
+    days = TruncDate("spoke", tzinfo=ZoneInfo(program.time_zone))
+    return rows.values("campaign", day=days).annotate(n=Count("pk")).values_list("campaign", "day", "n")
+
+
+def _waiting(program: Program, today: date) -> QuerySet[Any, tuple[int, int]]:
+    """Return for how many each campaign waits today."""
+    before = start_of_day(day=today + timedelta(days=1), zone=program.time_zone)
+    rows = Occurrence.objects.filter(campaign__program=program, is_open=True, due_at__lt=before)
+    return rows.values("campaign").annotate(n=Count("pk")).values_list("campaign", "n")
+
+
+def _days_known(campaign: Campaign, zone: str, first: date, until: date) -> Iterator[date]:
+    """Yield the days on which a campaign in force says of itself that it speaks, whether anybody counted or not."""
+    if campaign.occasion != DAY or not campaign.is_on or not {"day", "month"} <= campaign.params.keys():
+        return
+    for number in range(max(0, (until - first).days)):
+        kept = first + timedelta(days=number)
+        if (campaign.params["day"], campaign.params["month"]) in pairs_on(day=kept):
+            day = kept + timedelta(days=campaign.delay_days)
+            if day < until and in_time(dated=campaign, at=start_of_day(day=kept, zone=zone)):
+                yield day
+
+
+def count_ahead(*, at: datetime) -> Iterator[int]:
+    """
+    Count the days ahead anew, for each program that is live; yields how many days of campaigns were written.
+
+    A campaign that fails keeps no other from being counted; raises `LoyaltyError` in the end.
+    """
+    left = 0
+    live = (ProgramState.LIVE, ProgramState.CLOSING)
+    for program in Program.objects.using(write_db()).filter(state__in=live).order_by("pk"):
+        rows, failed = _ahead(program, at)
+        left += failed
+        with transaction.atomic(using=write_db()):
+            Forecast.objects.using(write_db()).filter(campaign__program=program).delete()
+            write_rows(rows=rows)
+        yield len(rows)
+    if left:
+        raise LoyaltyError(f"campaigns that the calendar could not count: {left}; the log says why")
+
+
+def _ahead(program: Program, at: datetime) -> tuple[list[Forecast], int]:
+    """Return the days ahead of the campaigns of a program, and how many of these could not be counted."""
+    members: Counter[tuple[int, date]] = Counter()
+    without: Counter[tuple[int, date]] = Counter()
+    letters: dict[int, list[tuple[date, int]]] = defaultdict(list)
+    failed = 0
+    campaigns = Campaign.objects.using(write_db()).filter(program=program, is_on=True).order_by("pk")
+    for campaign in campaigns.select_related("program", "reward", "segment"):
+        try:
+            comes = _comes(campaign, at)
+            ids = meant_and_in(campaign=campaign, member_ids=list(dict.fromkeys(pk for pk, _day in comes)), at=at)
+            may, meant = may_be_told(campaign=campaign, member_ids=ids, at=at), set(ids)
+        except Exception:
+            logger.exception("the days of campaign %s could not be counted; the next night tries again", campaign.pk)
+            failed += 1
+            continue
+        says = campaign.texts.using(write_db()).exists()
+        for member_id, day in comes:
+            if member_id in meant:
+                members[campaign.pk, day] += campaign.is_promise or member_id in may
+                without[campaign.pk, day] += member_id not in may
+                if says and member_id in may:
+                    letters[member_id].append((day, campaign.pk))
+    close = _close(letters, program)
+    return [
+        Forecast(campaign_id=pk, day=day, members=number, without=without[pk, day], close=close[pk, day])
+        for (pk, day), number in sorted(members.items())
+    ], failed
+
+
+def _comes(campaign: Campaign, at: datetime) -> list[tuple[int, date]]:
+    """Return to whom a campaign is to come on which day ahead, as far as anybody can know; the first ones of many."""
+    zone = campaign.program.time_zone
+    first = local_day(at=at, zone=zone) + timedelta(days=1)
+    start, over = (start_of_day(day=day, zone=zone) for day in (first, first + timedelta(days=DAYS)))
+    waiting = Occurrence.objects.using(write_db()).filter(campaign=campaign, is_open=True)
+    waiting = waiting.filter(due_at__gte=start, due_at__lt=over)
+    comes = [
+        (member_id, local_day(at=due_at, zone=zone))
+        for member_id, due_at in waiting.order_by("due_at", "pk").values_list("member_id", "due_at")[:MOST]
+        if due_at is not None
+    ]
+    due = occasions.get(campaign.occasion).due if campaign.occasion in occasions else None
+    if due is None:
+        return comes
+    days = timedelta(days=campaign.delay_days)
+    since, until = start - days, over - days - timedelta(microseconds=1)
+    ahead = (
+        one
+        for one in due(program=campaign.program, campaign=campaign, since=since, until=until)
+        if in_time(dated=campaign, at=moment_of(due_at=one[2], at=over, zone=zone))
+    )
+    found = {(member_id, source): moment for member_id, source, moment in islice(ahead, MOST - len(comes))}
+    for pair in not_planned(campaign=campaign, pairs=found):
+        comes.append((pair[0], local_day(at=found[pair] + days, zone=zone)))
+    return comes
+
+
+def _close(letters: Mapping[int, Sequence[tuple[date, int]]], program: Program) -> Counter[tuple[int, date]]:
+    """Return of how many members the letter of a campaign on a day waits for the pause after another."""
+    close: Counter[tuple[int, date]] = Counter()
+    last, pause = _last_letters(list(letters), program), timedelta(days=program.letter_days)
+    for member_id, ahead in letters.items():
+        free = last[member_id] + pause if member_id in last else date.min
+        for day, campaign_id in sorted(ahead):
+            close[campaign_id, day] += day < free
+            free = max(day, free) + pause
+    return close
+
+
+def _last_letters(member_ids: Sequence[int], program: Program) -> dict[int, date]:
+    """Return on which day each of these members was written the last letter."""
+    found: dict[int, date] = {}
+    for start in range(0, len(member_ids), ASKED):
+        rows = Contact.objects.using(write_db()).filter(member_id__in=member_ids[start : start + ASKED])
+        for member_id, told_at in rows.values_list("member_id", "told_at"):
+            if told_at is not None:
+                found[member_id] = local_day(at=told_at, zone=program.time_zone)
+    return found

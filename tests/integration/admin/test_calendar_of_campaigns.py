@@ -1,0 +1,282 @@
+"""The calendar of campaigns: on which day each speaks, to how many, and whose letter waits for the pause."""
+
+import re
+from datetime import date, timedelta
+from itertools import count
+
+import pytest
+from django.urls import reverse
+
+from loyalty_oscar.journeys.calendar import DAYS, count_ahead, speeches
+from loyalty_oscar.journeys.models import Campaign, Forecast, Occurrence
+from loyalty_oscar.journeys.occasions import Occasion, occasions
+from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.periods import start_of_day
+from loyalty_oscar.people.models import Contact
+from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import SegmentFactory
+from tests.integration.journeys.deeds import a_campaign, a_member, a_night, allows, says
+from tests.storefront import TODAY, text_of
+
+NUMBERS = count(1)
+PAGE = reverse("admin:loyalty_journeys_calendar")
+TODAYS = TODAY.date()
+
+
+@pytest.fixture(autouse=True)
+def today():
+    with clock.at(TODAY):
+        yield
+
+
+@pytest.fixture
+def view(staff):
+    """Somebody who may look at campaigns, and no more."""
+    return staff("loyalty_journeys.view_campaign")[1]
+
+
+def members(unit, number):
+    return [a_member(unit, f"{next(NUMBERS)}@example.com") for _time in range(number)]
+
+
+def born(member, day):
+    save_birthday(member=member, day=day.day, month=day.month, at=TODAY - timedelta(days=100))
+    return member
+
+
+def on(days):
+    return TODAYS + timedelta(days=days)
+
+
+def a_day(unit, days, **fields):
+    day = on(days)
+    return a_campaign(unit, "day", params={"day": day.day, "month": day.month}, **{"points": 50, **fields})
+
+
+def ahead(campaign):
+    """What was counted of the days ahead: days from today, members, those without consent, whose letter waits."""
+    rows = Forecast.objects.filter(campaign=campaign).order_by("day")
+    return [((row.day - TODAYS).days, row.members, row.without, row.close) for row in rows]
+
+
+def the_night():
+    return sum(count_ahead(at=TODAY))
+
+
+def cell(client, day):
+    """What stands on a day of the page of its month."""
+    page = client.get(PAGE, {"month": f"{day:%Y-%m}"}).content.decode()
+    found = re.search(rf'<time datetime="{day}">.*?</td>', page, re.DOTALL)[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+
+
+class TestTheDaysAhead:
+    @pytest.mark.parametrize(("days", "found"), [(0, False), (1, True), (DAYS, True), (DAYS + 1, False)])
+    def test_are_from_tomorrow_on(self, unit, days, found):
+        campaign = a_campaign(unit, "birthday")
+        born(*members(unit, 1), on(days))
+        the_night()
+        assert ahead(campaign) == ([(days, 1, 0, 0)] if found else [])
+
+    @pytest.mark.parametrize(("delay", "days"), [(0, 3), (10, 13)])
+    def test_are_those_on_which_it_comes_after_its_delay(self, unit, delay, days):
+        campaign = a_campaign(unit, "birthday", delay_days=delay)
+        born(*members(unit, 1), on(3))
+        the_night()
+        assert ahead(campaign) == [(days, 1, 0, 0)]
+
+    def test_count_what_waits_already_and_not_twice(self, unit):
+        campaign = a_campaign(unit, "birthday", delay_days=5)
+        born(*members(unit, 1), TODAYS)
+        a_night(TODAY)
+        assert Occurrence.objects.filter(is_open=True).count() == 1
+        the_night()
+        assert ahead(campaign) == [(5, 1, 0, 0)]
+
+    @pytest.mark.parametrize(("days", "found"), [(4, []), (5, []), (6, [(5, 1, 0, 0)])])
+    def test_end_with_the_campaign(self, unit, days, found):
+        ends_at = start_of_day(day=on(days), zone=unit.program.time_zone)
+        campaign = a_campaign(unit, "birthday", ends_at=ends_at)
+        born(*members(unit, 1), on(5))
+        the_night()
+        assert ahead(campaign) == found
+
+    def test_are_for_those_for_whom_it_is_and_who_are_not_held_out(self, unit):
+        people = members(unit, 4)
+        group = SegmentFactory(program=unit.program, members=people[:3])
+        campaign = a_day(unit, 9, segment=group, is_public=False)
+        the_night()
+        assert ahead(campaign) == [(9, 3, 0, 0)]
+        Program.objects.update(holdout_percent=100)
+        the_night()
+        assert ahead(campaign) == []
+
+    @pytest.mark.parametrize(("is_public", "members_told"), [(True, 3), (False, 1)])
+    def test_tell_those_without_consent_apart(self, unit, is_public, members_told):
+        people = members(unit, 3)
+        allows(people[0])
+        campaign = says(a_day(unit, 2, is_public=is_public))
+        the_night()
+        assert ahead(campaign) == [(2, members_told, 2, 0)]
+
+    def test_are_counted_anew_each_night(self, unit):
+        campaign = a_day(unit, 2)
+        members(unit, 1)
+        the_night()
+        members(unit, 1)
+        the_night()
+        assert ahead(campaign) == [(2, 2, 0, 0)]
+        Campaign.objects.update(is_on=False)
+        the_night()
+        assert not Forecast.objects.exists()
+
+    def test_of_one_that_fails_keep_no_other_waiting(self, unit):
+        def fails(**about):
+            raise RuntimeError("no answer")
+
+        occasions.register("broken")(Occasion(due=fails))
+        try:
+            a_campaign(unit, "broken")
+            campaign = a_day(unit, 2)
+            members(unit, 1)
+            with pytest.raises(LoyaltyError, match="could not count: 1"):
+                the_night()
+        finally:
+            occasions.unregister("broken")
+        assert ahead(campaign) == [(2, 1, 0, 0)]
+
+
+class TestThePause:
+    """Between two letters to a member lie so many days of the program (3, as it is set up)."""
+
+    @pytest.mark.parametrize(("apart", "waits"), [(0, 1), (1, 1), (2, 1), (3, 0)])
+    def test_is_kept_between_two_letters_ahead(self, unit, apart, waits):
+        assert unit.program.letter_days == 3
+        allows(*members(unit, 1))
+        first, second = says(a_day(unit, 5)), says(a_day(unit, 5 + apart))
+        the_night()
+        assert (ahead(first), ahead(second)) == ([(5, 1, 0, 0)], [(5 + apart, 1, 0, waits)])
+
+    @pytest.mark.parametrize(("ago", "waits"), [(2, 1), (1, 0)])
+    def test_is_kept_after_the_last_letter_that_left(self, unit, ago, waits):
+        member = allows(*members(unit, 1))
+        Contact.objects.update_or_create(member=member, defaults={"told_at": TODAY + timedelta(days=ago - 3)})
+        campaign = says(a_day(unit, 1 + 1 - 1))
+        the_night()
+        assert ahead(campaign) == [(1, 1, 0, waits)]
+
+    def test_counts_what_waits_from_when_it_can_leave(self, unit):
+        allows(*members(unit, 1))
+        campaigns = [says(a_day(unit, days)) for days in (5, 6, 10)]
+        the_night()
+        assert [ahead(one)[0][3] for one in campaigns] == [0, 1, 1], "the second leaves on day 8"
+
+    def test_is_none_for_what_says_nothing(self, unit):
+        allows(*members(unit, 1))
+        says(a_day(unit, 5))
+        silent = a_day(unit, 6)
+        the_night()
+        assert ahead(silent) == [(6, 1, 0, 0)]
+
+
+class TestThePage:
+    def test_shows_what_came_what_waits_and_what_is_to_come(self, view, unit):
+        people = [allows(one) for one in members(unit, 2)]
+        came, coming = says(a_day(unit, 0, name="Today’s")), says(a_day(unit, 2, name="To come"))
+        members(unit, 1)
+        assert a_night(TODAY) == 3
+        Occurrence.objects.filter(member=people[0]).update(at=TODAY - timedelta(days=1))
+        waits = a_campaign(unit, "order-placed", name="Waits")
+        Occurrence.objects.create(
+            program=unit.program, campaign=waits, member=people[0], source="order:1:placed", state="planned",
+            is_open=True, due_at=TODAY, at=TODAY, points=0,
+        )  # fmt: skip
+        the_night()
+        assert cell(view, on(-1)).endswith("Today’s Came to 1 member.")
+        assert cell(view, on(0)).endswith("Today’s Came to 2 members. Waits For 1 member.")
+        wanted = "To come For 3 members. 1 of them allows no letters, and finds it in the account."
+        assert cell(view, on(2)).endswith(wanted)
+        assert came.name and coming.name
+
+    def test_names_letters_that_wait_for_the_pause(self, view, unit):
+        for one in members(unit, 2):
+            allows(one)
+        says(a_day(unit, 5, name="First")), says(a_day(unit, 6, name="Second"))
+        the_night()
+        assert cell(view, on(6)).endswith("Second For 2 members. 2 letters wait for the pause after another one.")
+
+    def test_leaves_out_what_nobody_gets_but_on_a_day_of_its_own(self, view, unit):
+        born(*members(unit, 1), on(4))
+        says(a_campaign(unit, "birthday", name="Found", is_public=False))
+        says(a_day(unit, 4, name="Its day", is_public=False))
+        the_night()
+        assert Forecast.objects.count() == 2
+        told = cell(view, on(4))
+        assert told.endswith("Its day For 0 members. 1 more allows no letters, and gets nothing.")
+        assert "Found" not in told
+
+    def test_says_of_a_new_one_that_nobody_counted_yet(self, view, unit):
+        a_day(unit, 3, name="New")
+        assert cell(view, on(3)).endswith("New To whom is not counted yet.")
+        Campaign.objects.update(is_on=False)
+        assert "New" not in cell(view, on(3))
+
+    def test_counts_a_letter_on_the_day_on_which_it_left(self, unit):
+        campaign = a_day(unit, -4)
+        Occurrence.objects.create(
+            program=unit.program, campaign=campaign, member=a_member(unit), source="x", state="done",
+            at=TODAY - timedelta(days=4), told_at=TODAY - timedelta(days=2), points=0,
+        )  # fmt: skip
+        found = speeches(program=unit.program, month=TODAYS.replace(day=1), at=TODAY)
+        assert [(day, one.members) for day, said in found.items() for one in said] == [(on(-2), 1)]
+
+    def test_is_empty_and_says_so(self, view, unit):
+        told = text_of(view.get(PAGE))
+        assert f"No campaign says anything in {TODAY:%B %Y}, as far as anybody knows today." in told
+
+    def test_stands_without_a_program(self, view):
+        assert "There is no program yet." in text_of(view.get(PAGE))
+
+    @pytest.mark.parametrize(
+        "asked", [{"month": "2026-13"}, {"month": "soon"}, {"program": "none"}, {"month": "1999-01"}]
+    )
+    def test_says_what_makes_no_sense(self, view, unit, asked):
+        answer = view.get(PAGE, asked)
+        assert answer.status_code == 200
+        assert "There is nothing of that name. Choose from the list." in text_of(answer)
+        assert "loyalty-month" not in answer.content.decode()
+
+    def test_leads_to_the_months_beside_it_as_far_as_there_are_any(self, view, unit):
+        last = view.get(PAGE).context["form"].months
+        for month, rels in ((last[0], ["prev"]), (last[1], ["prev", "next"]), (last[-1], ["next"])):
+            page = view.get(PAGE, {"month": f"{month:%Y-%m}"}).content.decode()
+            assert re.findall(r'rel="(prev|next)"', page) == rels
+
+    def test_is_linked_from_the_list_for_those_who_may_look(self, view, staff, unit):
+        assert f'href="{PAGE}"' in view.get(reverse("admin:loyalty_journeys_campaign_changelist")).content.decode()
+        assert staff("loyalty_program.view_member")[1].get(PAGE).status_code == 403
+
+    def test_asks_as_much_however_many_campaigns_and_members(self, view, unit, django_assert_max_num_queries):
+        asked = []
+        for number in (1, 6):
+            for one in members(unit, number):
+                born(allows(one), on(3))
+            for days in range(number):
+                says(a_day(unit, days))
+                says(a_campaign(unit, "birthday"))
+            a_night(TODAY)
+            the_night()
+            with django_assert_max_num_queries(15) as captured:
+                view.get(PAGE)
+            asked.append(len(captured))
+        assert asked[0] == asked[1]
+
+    def test_knows_the_day_of_its_program(self, view, unit):
+        Program.objects.update(time_zone="Pacific/Kiritimati")
+        late = TODAY.replace(hour=20)
+        with clock.at(late):
+            page = view.get(PAGE).content.decode()
+        assert re.search(rf'aria-current="date"><time datetime="{late.date() + timedelta(days=1)}"', page)
+        assert date.fromisoformat(re.search(r'<time datetime="([\d-]+)"', page)[1]).day == 1
