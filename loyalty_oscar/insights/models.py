@@ -137,8 +137,8 @@ class Month(models.Model):
 
 class Trial(models.Model):
     """
-    A program tried on the orders placed from `since` to before `until`, beside the one that is live (`beside`). A
-    program has one, the last that somebody asked for.
+    A program tried on the orders placed from `since` to before `until`, beside another draft (`against`, where one was
+    chosen) and the one that is live (`beside`). A program has one, the last that somebody asked for.
 
     `versions` are those of the programs as they were tried, `sums` what was counted so far (`trial.Play.sums`), and
     `otherwise` the names of rules that a trial can't count as they are, each by the key of the program. `cursor` is the
@@ -149,6 +149,7 @@ class Trial(models.Model):
     program = models.OneToOneField(
         Program, models.CASCADE, related_name="trial", verbose_name=pgettext_lazy("loyalty", "program")
     )
+    against = models.ForeignKey(Program, models.SET_NULL, null=True, related_name="+")
     beside = models.ForeignKey(Program, models.SET_NULL, null=True, related_name="+")
     since = models.DateTimeField()
     until = models.DateTimeField()
@@ -172,5 +173,5 @@ class Trial(models.Model):
 
     @property
     def programs(self) -> list[Program]:
-        """The program that is tried, and the one beside it."""
-        return [self.program, *([self.beside] if self.beside else ())]
+        """The program that is tried, and those beside it."""
+        return [self.program, *(one for one in (self.against, self.beside) if one)]

@@ -41,10 +41,11 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: what stands above it, and what its cells are."""
+    """A column: what stands above it, what its cells are, and of which `unit`, where not of that of its table."""
 
     label: str
     sort: Sort = Sort.POINTS
+    unit: Unit | None = None
 
     @property
     def is_number(self) -> bool:
@@ -67,7 +68,9 @@ class FiguresTable:
     def told(self) -> list[int]:
         """The places of the columns that tell something: what money is worth stands beside it already."""
         return [
-            place for place, column in enumerate(self.columns) if column.sort != Sort.WORTH or not self.unit.is_money
+            place
+            for place, column in enumerate(self.columns)
+            if column.sort != Sort.WORTH or not self._unit_of(column).is_money
         ]
 
     def shown(self) -> list[list[tuple[str, bool]]]:
@@ -84,21 +87,28 @@ class FiguresTable:
 
     def lines(self) -> Iterator[list[Any]]:
         """Yield the lines of its file: heads with their currency, then the rows with bare numbers; no sums."""
-        rate, unit = rate_of(unit=self.unit), self.unit
-        of = {
+        columns = [(self.columns[place], place) for place in self.told]
+        yield [self._bare_head(column) for column, _place in columns]
+        for row in self.rows:
+            yield [BARE[column.sort](self._unit_of(column), row[place]) for column, place in columns]
+
+    def _bare_head(self, column: Column) -> str:
+        unit = self._unit_of(column)
+        rate = rate_of(unit=unit) if column.sort == Sort.WORTH else None
+        counted_in = {
             Sort.WORTH: rate.currency if rate else "",
             Sort.POINTS: unit.program.currency if unit.is_money else "",
             Sort.MONEY: unit.program.currency,
             Sort.SHARE: "%",
-        }
-        columns = [self.columns[place] for place in self.told]
-        yield [f"{column.label} ({of[column.sort]})" if of.get(column.sort) else column.label for column in columns]
-        for row in self.rows:
-            yield [BARE[self.columns[place].sort](unit, row[place]) for place in self.told]
+        }.get(column.sort)
+        return f"{column.label} ({counted_in})" if counted_in else column.label
+
+    def _unit_of(self, column: Column) -> Unit:
+        return column.unit or self.unit
 
     def _in_words(self, row: Sequence[Any]) -> list[tuple[str, bool]]:
         columns = ((self.columns[place], row[place]) for place in self.told)
-        return [(SHOWN[column.sort](self.unit, cell), column.is_number) for column, cell in columns]
+        return [(SHOWN[column.sort](self._unit_of(column), cell), column.is_number) for column, cell in columns]
 
 
 def _month(unit: Unit, days: tuple[date, date] | str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +12,6 @@ from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.kernel import charts
 from loyalty_oscar.kernel.periods import local_day
-from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
@@ -36,6 +34,9 @@ class TrialResult:
     charts: Mapping[str, Any]
     otherwise: Sequence[str]
     is_changed: bool
+    share: int
+    by_share: Sequence[TrialMonth]
+    reached: tuple[int, int]
 
     def tables(self) -> list[FiguresTable]:
         """Return all of its tables."""
@@ -58,7 +59,128 @@ def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
         charts=_charts(unit, by_way[UseWay.SHARE], titles[UseWay.SHARE]) if len(by_way[UseWay.SHARE]) > 1 else {},
         otherwise=trial.otherwise.get(key, ()),
         is_changed=trial.versions.get(key) != unit.program.version,
+        share=trial.share,
+        by_share=by_way[UseWay.SHARE],
+        reached=orders_to_reward(sums=sums),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SideBySide:
+    """What a trial found of several programs, figure by figure, if members use the usual share."""
+
+    whole: FiguresTable
+    months: FiguresTable
+    charts: Sequence[Mapping[str, Any]]
+
+    def tables(self) -> list[FiguresTable]:
+        """Return all of its tables."""
+        return [self.whole, self.months]
+
+
+def side_by_side(*, found: Sequence[TrialResult]) -> SideBySide:
+    """Return the results of one trial beside each other; drawn where all programs are of one currency."""
+    title = _titles(found[0].share)[UseWay.SHARE]
+    return SideBySide(whole=_whole(found, title), months=_months_of_all(found, title), charts=_charts_of_all(found))
+
+
+def _whole(found: Sequence[TrialResult], title: str) -> FiguresTable:
+    columns = [Column(one.unit.program.name, Sort.ANY, one.unit) for one in found]
+    figures = [_figures(one) for one in found]
+    return FiguresTable(
+        name="side-by-side",
+        title=pgettext("loyalty", "Side by side: %(way)s") % {"way": title},
+        unit=found[0].unit,
+        columns=[Column(pgettext("loyalty", "Figure"), Sort.TEXT), *columns],
+        rows=[[label, *(one[label] for one in figures)] for label in figures[0]],
+    )
+
+
+def _figures(one: TrialResult) -> dict[str, tuple[Sort, Any]]:
+    """Return the figures of a program by what they are called."""
+    unit, months = one.unit, one.by_share
+    given, used, members, paid = (
+        sum(getattr(m, name) for m in months) for name in ("given", "used", "members", "paid_minor")
+    )
+    owed, (reached, order) = months[-1].owed, one.reached
+    return {
+        pgettext("loyalty", "Turnover"): (Sort.MONEY, paid),
+        pgettext("loyalty", "New members"): (Sort.NUMBER, members),
+        pgettext("loyalty", "Given"): (Sort.POINTS, given),
+        pgettext("loyalty", "Given: worth"): (Sort.MONEY, _cost(unit, given)),
+        pgettext("loyalty", "Used"): (Sort.POINTS, used),
+        pgettext("loyalty", "Cost: worth of what is used"): (Sort.MONEY, _cost(unit, used)),
+        pgettext("loyalty", "Cost: share of turnover"): (Sort.SHARE, _share(unit, used, paid)),
+        pgettext("loyalty", "Members who come to the first reward"): (Sort.NUMBER, reached),
+        pgettext("loyalty", "Orders until half of them have it"): (Sort.NUMBER, order if reached else ""),
+        pgettext("loyalty", "Owed at the end"): (Sort.POINTS, owed),
+        pgettext("loyalty", "Owed at the end: worth"): (Sort.MONEY, _cost(unit, owed)),
+    }
+
+
+def _months_of_all(found: Sequence[TrialResult], title: str) -> FiguresTable:
+    labels: list[tuple[str, Sort, Callable[[Unit, TrialMonth], Any]]] = [
+        (pgettext("loyalty", "Given"), Sort.POINTS, lambda unit, m: m.given),
+        (pgettext("loyalty", "Given: worth"), Sort.MONEY, lambda unit, m: _cost(unit, m.given)),
+        (
+            pgettext("loyalty", "Cost: share of turnover"),
+            Sort.SHARE,
+            lambda unit, m: _share(unit, m.used, m.paid_minor),
+        ),
+        (pgettext("loyalty", "New members"), Sort.NUMBER, lambda unit, m: m.members),
+        (pgettext("loyalty", "Owed at the end"), Sort.POINTS, lambda unit, m: m.owed),
+        (pgettext("loyalty", "Owed at the end: worth"), Sort.MONEY, lambda unit, m: _cost(unit, m.owed)),
+    ]
+    heads = [Column(_of_program(one.unit, label), sort, one.unit) for label, sort, _count in labels for one in found]
+    rows = [
+        [(months[0].first, months[0].last)]
+        + [count(one.unit, month) for _label, _sort, count in labels for one, month in zip(found, months, strict=True)]
+        for months in zip(*(one.by_share for one in found), strict=True)
+    ]
+    return FiguresTable(
+        name="side-by-side-months",
+        title=pgettext("loyalty", "Side by side, by month: %(way)s") % {"way": title},
+        unit=found[0].unit,
+        columns=[Column(pgettext("loyalty", "Month"), Sort.MONTH), *heads],
+        rows=rows,
+    )
+
+
+def _of_program(unit: Unit, figure: str) -> str:
+    return pgettext("loyalty", "%(program)s: %(figure)s") % {"program": unit.program.name, "figure": figure}
+
+
+def _charts_of_all(found: Sequence[TrialResult]) -> list[Mapping[str, Any]]:
+    """Return bars of what is given and of what is owed, in money; none where programs count in several currencies."""
+    currencies = {one.unit.program.currency for one in found}
+    months = found[0].by_share
+    if len(currencies) > 1 or len(months) < 2 or any(_cost(one.unit, 1) == "" for one in found):
+        return []
+    [currency] = currencies
+    told = {"first": words.month(months[0].first), "last": words.month(months[-1].first)}
+    about = pgettext("loyalty", "Bars for each month from %(first)s to %(last)s; the table below has every number.")
+    return [
+        {
+            **drawn(
+                chart=charts.bars(
+                    groups=[
+                        [_cost(one.unit, getattr(month, name)) for one, month in zip(found, each, strict=True)]
+                        for each in zip(*(one.by_share for one in found), strict=True)
+                    ]
+                ),
+                name=f"{name}-side-by-side",
+                title=title,
+                about=about % told,
+                number=lambda minor: money.in_words(minor=minor, currency=currency),
+                below=[words.month(month.first, short=True) for month in months],
+            ),
+            "series": list(enumerate(one.unit.program.name for one in found)),
+        }
+        for name, title in (
+            ("given", pgettext("loyalty", "Worth of what is given in each month")),
+            ("owed", pgettext("loyalty", "Worth of what is owed at the end of each month")),
+        )
+    ]
 
 
 def _titles(share: int) -> dict[UseWay, str]:
@@ -128,15 +250,19 @@ def _summary(unit: Unit, by_way: Mapping[UseWay, Sequence[TrialMonth]], titles: 
     )
 
 
+def _cost(unit: Unit, points: int) -> int | str:
+    """Return what points are worth (minor units of the program's currency); empty where nothing says it in that."""
+    currency, rate = unit.program.currency, rate_of(unit=unit)
+    if unit.is_money:
+        return points
+    worth = amount(unit=unit, points=points) if rate and rate.currency == currency else None
+    return "" if worth is None else money.to_minor(amount=worth, currency=currency)
+
+
 def _share(unit: Unit, points: int, paid_minor: int) -> Fraction | str:
     """Return what points are worth as a share of turnover; empty where nothing says it in the program's currency."""
-    program, rate = unit.program, rate_of(unit=unit)
-    exponent = money.exponent(currency=program.currency)
-    if unit.is_money:
-        worth: Decimal | None = to_major(minor=points, exponent=exponent)
-    else:
-        worth = amount(unit=unit, points=points) if rate and rate.currency == program.currency else None
-    return "" if worth is None or not paid_minor else Fraction(worth) * 10**exponent / paid_minor
+    cost = _cost(unit, points)
+    return Fraction(cost) / paid_minor if isinstance(cost, int) and paid_minor else ""
 
 
 def _by_month(unit: Unit, way: UseWay, months: Sequence[TrialMonth], title: str) -> FiguresTable:

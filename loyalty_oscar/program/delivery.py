@@ -9,7 +9,7 @@ where they are announced, so that a checkout waits for one row however many cons
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,14 +30,15 @@ HANDED = 500
 KEPT = timedelta(days=400)
 
 
-def deliver(*, at: datetime) -> Iterator[tuple[str, int]]:
+def deliver(*, at: datetime, only: Collection[str] | None = None) -> Iterator[tuple[str, int]]:
     """
-    Give each consumer what is due, in turn; yields after each batch whose it was and how many were told.
+    Give each consumer what is due, or `only` some of them, in turn; yields after each batch whose it was and how many
+    were told.
 
     What fails is tried again later, and no delivery and no consumer waits for another.
     """
     _hand_out()
-    waiting = dict(consumers.items())
+    waiting = {name: consumer for name, consumer in consumers.items() if only is None or name in only}
     while waiting:
         for name, consumer in list(waiting.items()):
             claimed = _claim(name, consumer, at)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,15 +25,37 @@ WORK_SECONDS = 1
 #: How old they may be for who shows, or only asks whether there is anything to do; and the most that anything is kept.
 PAGE_SECONDS = 60
 CACHE_ROWS = 10_000
-_cache: dict[Any, tuple[float, Any]] = {}
-#: Under "units": when the versions were read, all units with their programs, and the versions of these.
-_units: dict[str, tuple[float, list[Unit], tuple[tuple[int, int, str], ...]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """
+    What is remembered of programs. Under "units": when the versions were read, all units with their programs, and the
+    versions of these.
+    """
+
+    cache: dict[Any, tuple[float, Any]] = field(default_factory=dict)
+    units: dict[str, tuple[float, list[Unit], tuple[tuple[int, int, str], ...]]] = field(default_factory=dict)
+
+
+#: That of the process, unless a block has one of its own.
+_memory: ContextVar[_Memory] = ContextVar("loyalty_memory", default=_Memory())  # noqa: B039 - shared on purpose
 
 
 def forget_cache() -> None:
     """Drop what this process remembers of programs; every save of ours does it."""
-    _cache.clear()
-    _units.clear()
+    _memory.get().cache.clear()
+    _memory.get().units.clear()
+
+
+@contextmanager
+def remembering_apart() -> Iterator[None]:
+    """Remember what is read within the block for the block alone, and nothing from before it."""
+    token = _memory.set(_Memory())
+    try:
+        yield
+    finally:
+        _memory.reset(token)
 
 
 def remembered(*, key: Hashable, version: Hashable | None, load: Callable[[], T]) -> T:
@@ -41,14 +66,15 @@ def remembered(*, key: Hashable, version: Hashable | None, load: Callable[[], T]
     """
     if version is None:
         return load()
-    found = _cache.get((key, version))
+    cache = _memory.get().cache
+    found = cache.get((key, version))
     if found and found[0] > time.monotonic():
         known: T = found[1]
         return known
     value = load()
-    if len(_cache) >= CACHE_ROWS:
-        _cache.clear()
-    _cache[key, version] = (time.monotonic() + PAGE_SECONDS, value)
+    if len(cache) >= CACHE_ROWS:
+        cache.clear()
+    cache[key, version] = (time.monotonic() + PAGE_SECONDS, value)
     return value
 
 
@@ -93,7 +119,8 @@ def _begun(units: Iterable[Unit]) -> list[Unit]:
 
 def _known(*, seconds: float) -> tuple[list[Unit], tuple[tuple[int, int, str], ...]]:
     """Return all units and the versions of their programs; once they are so old the versions are read again."""
-    read_at, units, known = _units.get("units", (None, [], ()))
+    memory = _memory.get().units
+    read_at, units, known = memory.get("units", (None, [], ()))
     now = time.monotonic()
     if read_at is None or read_at + seconds <= now:
         rows = Unit.objects.using(write_db()).order_by("pk")
@@ -101,7 +128,7 @@ def _known(*, seconds: float) -> tuple[list[Unit], tuple[tuple[int, int, str], .
         if read_at is None or tuple(named) != known:
             units = _load_units()
             known = tuple((unit.program_id, unit.program.version, unit.program.state) for unit in units)
-        _units["units"] = now, units, known
+        memory["units"] = now, units, known
     return units, known
 
 

@@ -15,7 +15,7 @@ class ShopConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import notices, people, self_service  # noqa: F401 - each registers its pieces
+        from . import notices, people, self_service, testclock  # noqa: F401 - each registers its pieces
         from .dashboard import freezing, goodwill, members, nav, panels, returns  # noqa: F401
         from .orders import (  # noqa: F401 - each registers its pieces
             changes,

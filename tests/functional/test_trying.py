@@ -48,6 +48,16 @@ def give(unit, points):
     save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=NOW)
 
 
+@pytest.fixture
+def other():
+    """Another draft, that gives five points for each euro."""
+    program = Program.objects.create(code="other", name="Other Club", currency="EUR")
+    unit = Unit.objects.create(program=program, names={"en": {"one": "star", "other": "stars"}})
+    PointWorth.objects.create(program=program, currency="EUR", points=100, minor=100)
+    give(unit, 5)
+    return program
+
+
 def orders(customers=3, each=4):
     """Each of some customers ordered 50.00 every 50 days; of the first order of each a piece of two came back."""
     for person in range(customers):
@@ -154,6 +164,98 @@ class TestATrial:
         assert "0 orders were tried, for which €0.00 stay paid." in read(client, draft)
 
 
+class TestTwoDrafts:
+    def test_stand_side_by_side_with_what_is_in_force(self, draft, other):
+        orders()
+        a_program(live_from=NOW - timedelta(days=1))
+        client = staff()
+        client.post(page(draft), {"months": "12", "against": str(other.pk)})
+        text = read(client, draft)
+        assert "Side by side: Members use 70 %" in text
+        assert text.index("Side by side: Members use") < text.index("<strong>Draft Club</strong>")
+        rows = {row["Figure"]: row for row in file_of(client, draft, "side-by-side")}
+        names = ("Draft Club", "Other Club", "Paw Club")
+        told = {figure: tuple(row[name] for name in names) for figure, row in rows.items()}
+        assert told == {
+            "Turnover": ("525.00", "525.00", "525.00"),
+            "New members": ("3", "3", "3"),
+            "Given": ("1200", "3000", "600"),
+            "Given: worth": ("12.00", "30.00", "6.00"),
+            "Used": ("735", "1836", "366"),
+            "Cost: worth of what is used": ("7.35", "18.36", "3.66"),
+            "Cost: share of turnover": ("1.40", "3.50", "0.70"),
+            "Members who come to the first reward": ("3", "3", "3"),
+            "Orders until half of them have it": ("1", "1", "3"),
+            "Owed at the end": ("315", "789", "159"),
+            "Owed at the end: worth": ("3.15", "7.89", "1.59"),
+        }
+
+    def test_stand_side_by_side_by_month(self, draft, other):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "6", "against": str(other.pk)})
+        rows = file_of(client, draft, "side-by-side-months")
+        assert [row["Month"] for row in rows][::6] == ["2025-12", "2026-06"]
+        assert [
+            (row["Draft Club: Given"], row["Other Club: Given"]) for row in rows if row["Draft Club: Given"] != "0"
+        ] == [("300", "750")] * 4
+        sums = [sum(int(row[f"{name}: New members"]) for row in rows) for name in ("Draft Club", "Other Club")]
+        assert sums == [3, 3]
+        assert rows[-1]["Other Club: Owed at the end: worth (EUR)"] == "7.89"
+
+    def test_are_drawn_in_money(self, draft, other):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "6", "against": str(other.pk)})
+        text = read(client, draft)
+        assert "Worth of what is given in each month" in text
+        assert "Worth of what is owed at the end of each month" in text
+
+    def test_of_several_currencies_are_not_drawn_together(self, draft, other):
+        Program.objects.filter(pk=other.pk).update(currency="CHF")
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "6", "against": str(other.pk)})
+        assert "Worth of what is given in each month" not in read(client, draft)
+        assert "Side by side, by month" in read(client, draft)
+
+    def test_one_that_is_gone_leaves_the_other(self, draft, other):
+        client = staff()
+        client.post(page(draft), {"months": "3", "against": str(other.pk)})
+        Trial.objects.update(against=None)
+        text = read(client, draft)
+        assert "Side by side:" not in text
+        assert "<strong>Draft Club</strong>" in text
+
+    def test_are_chosen_among_drafts(self, draft, other):
+        live = a_program(live_from=NOW - timedelta(days=1))
+        client = staff()
+        text = read(client, draft)
+        assert f'<option value="{other.pk}">Other Club</option>' in text
+        assert "Paw Club</option>" not in text
+        for wrong in (live.program_id, draft.pk, "x"):
+            text = client.post(page(draft), {"months": "3", "against": wrong}).content.decode()
+            assert "There is nothing of that name. Choose from the list." in text
+        assert not Trial.objects.exists()
+
+    def test_where_there_is_one_nobody_is_asked(self, draft):
+        assert 'name="against"' not in read(staff(), draft)
+
+    def test_go_on_in_parts_together(self, draft, other, monkeypatch, settings):
+        monkeypatch.setattr(trials, "AT_ONCE", 0)
+        settings.LOYALTY_SWEEP_BATCH = 4
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12", "against": str(other.pk)})
+        [trial_id] = trials.unfinished()
+        next(trials.work(trial_id=trial_id, at=NOW))
+        assert "4 of 12 orders are tried." in read(client, draft)
+        give(other.unit, 1)
+        list(jobs.run(only="trials"))
+        rows = {row["Figure"]: row for row in file_of(client, draft, "side-by-side")}
+        assert (rows["Given"]["Draft Club"], rows["Given"]["Other Club"]) == ("1200", "600")
+
+
 class TestManyOrders:
     @pytest.fixture(autouse=True)
     def few_at_once(self, monkeypatch, settings):
@@ -226,7 +328,7 @@ class TestItsCost:
         client = staff()
         client.post(page(draft), {"months": "12"})
         client.get(page(draft))
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             client.get(page(draft))
 
     @pytest.mark.parametrize("customers", [2, 6])

@@ -29,19 +29,21 @@ from ..orders.serving import orders_of
 AT_ONCE = 1000
 
 
-def ask(*, program: Program, months: int, actor: str, at: datetime) -> Trial:
+def ask(*, program: Program, months: int, actor: str, at: datetime, against: Program | None = None) -> Trial:
     """
-    Have a program tried on the orders of the last months, beside the one that is live; an earlier trial is forgotten.
+    Have a program tried on the orders of the last months, beside another draft (`against`) and the one that is live; an
+    earlier trial is forgotten.
 
     A few orders are tried at once.
     """
     since = start_of_day(
         day=add_months(day=local_day(at=at, zone=program.time_zone), months=-months), zone=program.time_zone
     )
-    beside = _beside(program)
+    beside = in_force(program=program)
     live = Unit.objects.filter(program=beside or program).first()
     trial = Trial(
         program=program,
+        against=against,
         beside=beside,
         since=since,
         until=at,
@@ -51,6 +53,8 @@ def ask(*, program: Program, months: int, actor: str, at: datetime) -> Trial:
     )
     trial.total = _orders(trial).count()
     with transaction.atomic(using=write_db()):
+        # Two who ask at once wait for each other here; members who join meanwhile do not.
+        Program.objects.using(write_db()).select_for_update(no_key=True).get(pk=program.pk)
         Trial.objects.using(write_db()).filter(program=program).delete()
         trial.save(using=write_db())
     if trial.total <= AT_ONCE:
@@ -117,7 +121,12 @@ def _units(trial: Trial) -> list[Unit]:
     return list(rows.select_related("program__excluded_set").order_by("pk"))
 
 
-def _beside(program: Program) -> Program | None:
+def drafts(*, program: Program) -> QuerySet[Program]:
+    """Return the drafts that a program can be tried against."""
+    return Program.objects.filter(state=State.DRAFT, unit__isnull=False).exclude(pk=program.pk).order_by("name", "pk")
+
+
+def in_force(*, program: Program) -> Program | None:
     """Return the program that is live beside another one; the default one, where there are several."""
     rows = Program.objects.filter(state=State.LIVE, unit__isnull=False).exclude(pk=program.pk)
     return rows.order_by("-is_default", "pk").first()

@@ -18,7 +18,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.insights.laws import can_try
 from loyalty_oscar.insights.models import Trial
-from loyalty_oscar.insights.trial_tables import TrialResult, found_of
+from loyalty_oscar.insights.trial_tables import SideBySide, TrialResult, found_of, side_by_side
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES
 from loyalty_oscar.program.csv_files import as_csv
@@ -26,7 +26,7 @@ from loyalty_oscar.program.forms import is_key
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, Unit
 
-from .trials import ask
+from .trials import ask, drafts
 
 NAME = "loyalty_program_program_try"
 #: How far back one may look.
@@ -39,7 +39,7 @@ def months_in_words(*, months: int) -> str:
 
 
 class TryForm(forms.Form):
-    """How far back to look."""
+    """How far back to look, and which other draft is to stand beside the program."""
 
     months = forms.TypedChoiceField(
         label=pgettext_lazy("loyalty", "Orders of the last"),
@@ -51,10 +51,22 @@ class TryForm(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    against = forms.ModelChoiceField(
+        label=pgettext_lazy("loyalty", "Side by side with"),
+        queryset=Program.objects.none(),
+        required=False,
+        empty_label=pgettext_lazy("loyalty", "no other draft"),
+        error_messages={
+            "invalid_choice": pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
+        },
+    )
+
+    def __init__(self, *args: Any, program: Program, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         months: Any = self.fields["months"]
         months.choices = [(number, months_in_words(months=number)) for number in MONTHS]
+        against: Any = self.fields["against"]
+        against.queryset = drafts(program=program)
 
 
 @program_pages.register("try")
@@ -84,18 +96,19 @@ def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Ht
     if program is None or program.unit_or_none is None or not can_try():
         raise Http404
     may = request.user.has_perm("loyalty_program.change_program")
-    form = TryForm(request.POST if request.method == "POST" else None)
+    trial = Trial.objects.select_related("program", "against", "beside").filter(program=program).first()
+    first = {"against": trial.against_id} if trial else {}
+    form = TryForm(request.POST if request.method == "POST" else None, initial=first, program=program)
     if request.method == "POST":
         if not may:
             raise PermissionDenied
         if form.is_valid():
-            actor, months = actors.staff(request.user), form.cleaned_data["months"]
-            ask(program=program, months=months, actor=actor, at=clock.now())
+            ask(program=program, actor=actors.staff(request.user), at=clock.now(), **form.cleaned_data)
             return redirect(f"admin:{NAME}", program.pk)
-    trial = Trial.objects.select_related("program", "beside").filter(program=program).first()
     found = _found(trial) if trial and trial.finished_at else []
+    together = side_by_side(found=found) if len(found) > 1 else None
     if name := request.GET.get("csv"):
-        return _file(name, program, found)
+        return _file(name, found, together)
     context = {
         **admin_site.each_context(request),
         "title": pgettext("loyalty", "Try it on your orders"),
@@ -105,6 +118,7 @@ def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Ht
         "trial": trial,
         "period": _period(trial) if trial else {},
         "found": found,
+        "together": together,
         "media": forms.Media(css=STYLES),
     }
     return TemplateResponse(request, "loyalty/admin/trial.html", context)
@@ -122,8 +136,9 @@ def _period(trial: Trial) -> dict[str, str]:
     return {"first": words.day(trial.since, zone=zone), "last": words.moment(trial.until, zone=zone)}
 
 
-def _file(name: str, program: Program, found: list[TrialResult]) -> HttpResponseBase:
-    table = next((table for one in found for table in one.tables() if table.name == name), None)
+def _file(name: str, found: list[TrialResult], together: SideBySide | None) -> HttpResponseBase:
+    tables = [table for one in (*found, *([together] if together else ())) for table in one.tables()]
+    table = next((table for table in tables if table.name == name), None)
     if table is None:
         raise Http404
     return as_csv(rows=table.lines(), name=f"trial-{name}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
@@ -36,6 +38,21 @@ INBOX = "inbox"
 
 #: With these a mail server, or what speaks to it, says that it does not take a message.
 REFUSALS = (SMTPResponseException, SMTPRecipientsRefused, SMTPNotSupportedError)
+#: Who keeps mails instead of having them sent, within `kept_back`.
+_keeper: ContextVar[Callable[[Member, Mapping[str, Any]], None] | None] = ContextVar("loyalty_keeper", default=None)
+
+
+@contextmanager
+def kept_back(*, keep: Callable[[Member, Mapping[str, Any]], None]) -> Iterator[None]:
+    """
+    Send no mail within the block: `keep` gets the member and what each would say (`subject`, `body`, `html`) instead,
+    and it counts as taken by a mail server. Mails of other threads leave as ever.
+    """
+    token = _keeper.set(keep)
+    try:
+        yield
+    finally:
+        _keeper.reset(token)
 
 
 class Stamping:
@@ -124,6 +141,9 @@ def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
     dispatcher = get_class("communication.utils", "Dispatcher")(mail_connection=stamping)
     context = {"user": user, "request": SiteRequest(site=site), **letter.context}
     said = dispatcher.get_messages(letter.code, context)
+    if keep := _keeper.get():
+        keep(member, said)
+        return True
     try:
         if letter.is_kept:
             dispatcher.dispatch_user_messages(user, said)

@@ -14,6 +14,7 @@ from . import (  # noqa: F401 - each registers its pieces
     prices,
     promised,
     setup,
+    sights,
     staff,
     storefront,
 )

@@ -12,6 +12,7 @@ from . import (  # noqa: F401 - each registers its pieces
     lifecycle,
     offers,
     rehearsal,
+    sights,
     staff,
     storefront,
     used,
