@@ -78,13 +78,15 @@ CUTS = tuple(cut for length in LENGTHS for window in WINDOWS if (cut := MonthCut
 
 def count_months(*, at: datetime) -> Iterator[int]:
     """
-    Count the last months that are over, newest first, and the cohorts, for each program that has receipts.
+    Count the last months that are over, newest first, and the cohorts, for each program that has receipts or had some.
 
     Each step writes one month whole, so that whoever is interrupted leaves right months behind. Yields how many rows
     it wrote. Orders change after their month, by returns; so all of them are counted each night.
     """
     bought = Receipt.objects.using(write_db()).filter(program=OuterRef("pk"))
-    for program in Program.objects.using(write_db()).filter(Exists(bought)).order_by("pk"):
+    counted_before = Month.objects.using(write_db()).filter(program=OuterRef("pk"))
+    programs = Program.objects.using(write_db()).filter(Exists(bought) | Exists(counted_before))
+    for program in programs.order_by("pk"):
         zone = program.time_zone
         now = local_day(at=at, zone=zone).replace(day=1)
         oldest = add_months(day=now, months=-KEPT)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Sum
 from django.db.models.functions import TruncMonth
 
-from loyalty_oscar.kernel.periods import add_months, end_of_month
+from loyalty_oscar.kernel.periods import add_months, end_of_month, local_day
 from loyalty_oscar.kernel.rounding import half_up
 from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import Flow, flow_of
@@ -142,12 +142,14 @@ def months(*, unit: Unit, first: date, last: date) -> list[FlowMonth]:
 
 def usual_share(*, unit: Unit | None, since: datetime) -> int:
     """
-    Return how much of what members got since a moment they used, in percent; a common share where nothing was given.
-
-    One query.
+    Return how much of what members got since the program's day of a moment they used, in percent; a common share where
+    nothing was given. One query.
     """
+    if unit is None:
+        return COMMON_SHARE
     flows: dict[Flow, int] = {}
-    rows = Day.objects.filter(unit=unit, day__gte=since.date()).order_by().values("kind", "counter")
+    first = local_day(at=since, zone=unit.program.time_zone)
+    rows = Day.objects.filter(unit=unit, day__gte=first).order_by().values("kind", "counter")
     for row in rows.annotate(points=Sum(F("plus") - F("minus"))):
         flow = flow_of(kind=row["kind"], counter=row["counter"])
         flows[flow] = flows.get(flow, 0) + row["points"]

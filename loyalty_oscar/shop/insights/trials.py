@@ -39,7 +39,7 @@ def ask(*, program: Program, months: int, actor: str, at: datetime) -> Trial:
         day=add_months(day=local_day(at=at, zone=program.time_zone), months=-months), zone=program.time_zone
     )
     beside = _beside(program)
-    live = Unit.objects.filter(program=beside or program).first()
+    live = Unit.objects.select_related("program").filter(program=beside or program).first()
     trial = Trial(
         program=program,
         beside=beside,
@@ -51,6 +51,8 @@ def ask(*, program: Program, months: int, actor: str, at: datetime) -> Trial:
     )
     trial.total = _orders(trial).count()
     with transaction.atomic(using=write_db()):
+        # Two who ask at once come one after the other, and the second forgets what the first asked for.
+        Program.objects.using(write_db()).select_for_update().get(pk=program.pk)
         Trial.objects.using(write_db()).filter(program=program).delete()
         trial.save(using=write_db())
     if trial.total <= AT_ONCE:
