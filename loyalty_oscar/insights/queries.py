@@ -18,6 +18,7 @@ from loyalty_oscar.ledger.flows import Flow, flow_of
 from loyalty_oscar.ledger.givers import OTHERS, names_of, titles
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import worth_of
 
 from .models import Book, Day, Given
 from .packing import unpack
@@ -205,6 +206,14 @@ def used_of_100(*, unit: Unit) -> int:
         by_flow[flow] = by_flow.get(flow, 0) + row["points"]
     used, out = max(0, by_flow.get(Flow.USED, 0)), max(0, by_flow.get(Flow.OUT, 0))
     return half_up(exact=Fraction(100 * used, used + out)) if used + out else 100
+
+
+def value_of(*, unit: Unit) -> Fraction | None:
+    """Return what one point buys today, in minor units of the program's currency; None where nobody said it."""
+    if unit.is_money:
+        return Fraction(1)
+    row = worth_of(program_id=unit.program_id).get(unit.program.currency)
+    return Fraction(row.minor, row.points) if row else None
 
 
 def givers_there(*, unit: Unit) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Two of staff have a program tried in the same moment, or one clicks twice: a trial is there, and nobody sees an error."""
+"""Several of staff have a program tried at once, or one clicks twice: a trial is there, and nobody sees an error."""
 
 from datetime import timedelta
 
