@@ -53,7 +53,7 @@ TERMS_OF_CASHBACK = (
 LOOKS_AGAIN = frozenset(
     {
         *("sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"),
-        *("receipts", "segments"),
+        *("receipts", "segments", "rollups-months", "rollups-parts"),
     }
 )
 
