@@ -75,15 +75,17 @@ def checkup(*, unit: Unit, rows: Sequence[Element], paid: int) -> FiguresTable:
     cells = _cells(rows)
     for row, told in zip(rows, cells, strict=True):
         judgement, why = advice(unit=unit, row=row, paid=paid)
-        told += [str(JUDGEMENTS[judgement]), why]
+        told[2:2] = [str(JUDGEMENTS[judgement]), why]
+    part, kind, *numbers = _columns()
     return FiguresTable(
         name="checkup",
         title=pgettext("loyalty", "What to do about each part"),
         unit=unit,
         columns=[
-            *_columns(),
+            *(part, kind),
             Column(pgettext("loyalty", "What to do"), Sort.TEXT),
             Column(pgettext("loyalty", "Why"), Sort.TEXT),
+            *numbers,
         ],
         rows=cells,
     )

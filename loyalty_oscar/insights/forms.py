@@ -164,16 +164,16 @@ class AimForm(forms.ModelForm):
     """A goal; shares are typed in percent."""
 
     begins = _value(
-        pgettext_lazy("loyalty", "start value"),
+        pgettext_lazy("loyalty", "Start value"),
         required=False,
         help_text=pgettext_lazy(
             "loyalty", "Shares in percent. Empty: what was counted for the last month that was over on that day."
         ),
     )
-    reaches = _value(pgettext_lazy("loyalty", "target"), help_text=pgettext_lazy("loyalty", "Shares in percent."))
-    length = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "over"), coerce=int, initial=3)
+    reaches = _value(pgettext_lazy("loyalty", "Target"), help_text=pgettext_lazy("loyalty", "Shares in percent."))
+    length = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Over"), coerce=int, initial=3)
     window = forms.TypedChoiceField(
-        label=pgettext_lazy("loyalty", "a customer has bought in the last"), coerce=int, initial=365
+        label=pgettext_lazy("loyalty", "A customer has bought in the last"), coerce=int, initial=365
     )
 
     class Meta:

@@ -31,8 +31,8 @@ def _aim(player: Any, at: datetime) -> None:
         "starts_on": day,
         "ends_on": add_months(day=day, months=12),
     }
-    Aim.objects.create(figure=Aim.Figure.KEPT, start=6_000, target=8_000, **told)
-    Aim.objects.create(figure=Aim.Figure.MEMBERS, start=10, target=40, **told)
+    Aim.objects.create(figure=Aim.Figure.REPEAT, start=2_222, target=4_500, **told)
+    Aim.objects.create(figure=Aim.Figure.MEMBERS, start=46, target=70, **told)
 
 
 def _hand_out(player: Any, at: datetime) -> None:

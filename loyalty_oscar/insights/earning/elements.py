@@ -13,7 +13,7 @@ from ..elements import ElementYear, YearOfUnit, elements
 
 
 class RuleParts:
-    """Rules that are in force, or brought something. Who ordered could."""
+    """Rules that are in force, or brought something. Who ordered could, and who got something of an earlier order."""
 
     title = pgettext_lazy("loyalty", "Rule")
 
@@ -33,7 +33,7 @@ class RuleParts:
                         since=year.day(first.valid_from),
                         cost=year.cost(place),
                         uptake=year.takers(place),
-                        could=year.bought,
+                        could=max(year.bought, year.takers(place)),
                     )
                 )
         return found

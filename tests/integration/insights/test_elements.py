@@ -98,6 +98,11 @@ class TestARule:
         gave(unit, "rules", "rule:base", -100, accounts=[2, 3], day=date(2026, 5, 2))
         assert numbers(counted(unit)["rules", "base"]) == (400, 3, 3)
 
+    def test_could_be_used_by_who_did_though_the_order_was_of_before(self, unit):
+        ordered(*members(unit, 1), NOW - timedelta(days=366))
+        gave(unit, "rules", "rule:base", 500, accounts=[1, 2])
+        assert numbers(counted(unit)["rules", "base"]) == (500, 2, 2)
+
     def test_costs_what_nobody_can_say_where_points_have_no_worth(self, unit):
         members(unit, 1)
         gave(unit, "rules", "rule:base", 500)
@@ -221,8 +226,8 @@ class TestACampaign:
         assert (row.told, row.held) == (None, None)
         table = checkup(unit=unit, rows=[row], paid=0)
         [cells] = table.shown()
-        assert [cell for cell, _is_number in cells[6:11]] == ["", "", "No comparison group", "", ""]
-        assert cells[-1][0].endswith("is not known, for nobody was left out to compare with.")
+        assert [cell for cell, _is_number in cells[8:13]] == ["", "", "No comparison group", "", ""]
+        assert cells[3][0].endswith("is not known, for nobody was left out to compare with.")
 
     def test_says_not_enough_data_where_nobody_was_held_out_so_far(self, unit):
         campaign = self.surprise(unit)
