@@ -37,6 +37,7 @@ LISTS = {
     "loyalty_journeys/campaign": "",
     "loyalty_journeys/goal": "",
     "loyalty_journeys/occurrence": "",
+    "loyalty_insights/aim": "",
     "loyalty_ledger/account": "?q=member@example.com",
     "loyalty_ledger/entry": "?q=member@example.com",
     "loyalty_ledger/hold": "",
@@ -72,6 +73,7 @@ OTHERS = {
     "segment-new": "/admin/loyalty_program/segment/add/?type=list",
     "figures": "/admin/loyalty_insights/book/",
     "pays": "/admin/loyalty_insights/book/pays/",
+    "checkup": "/admin/loyalty_insights/book/checkup/",
     "members-from-a-file": "/admin/loyalty_program/member/give/",
 }
 #: What is pressed on the member's page, by the name of its picture.

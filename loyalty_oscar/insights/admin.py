@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import charts
 from loyalty_oscar.kernel.periods import end_of_month, local_day
@@ -24,14 +24,17 @@ from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly
 from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.drawing import drawn
+from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.worth import worth
 
-from . import pays, queries, tables
+from . import aim_tables, checkup_tables, pays, queries, tables
+from .aim_tables import measures_of, progress_of, way_chart
 from .buying import Buying
-from .forms import FiguresForm, PaysForm
-from .models import Book
-from .monthly import months_of
+from .elements import DAYS, elements_of
+from .forms import AimForm, CheckupForm, FiguresForm, PaysForm
+from .models import Aim, Book
+from .monthly import months_of, paid_in_a_year
 from .queries import FlowMonth
 from .tables import FiguresTable
 
@@ -53,13 +56,21 @@ class BookAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
         return self._page(request, "figures", self.opts.verbose_name_plural, _figures)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that says whether the program pays."""
-        pays = path("pays/", self.admin_site.admin_view(self.pays_view), name="loyalty_insights_book_pays")
-        return [pays, *super().get_urls()]
+        """Add the pages that say whether the program pays, and what to do about each of its parts."""
+        view = self.admin_site.admin_view
+        return [
+            path("pays/", view(self.pays_view), name="loyalty_insights_book_pays"),
+            path("checkup/", view(self.checkup_view), name="loyalty_insights_book_checkup"),
+            *super().get_urls(),
+        ]
 
     def pays_view(self, request: HttpRequest) -> HttpResponseBase:
         """Show whether a program pays, or one table of that as a file (`csv`)."""
         return self._page(request, "pays", pgettext("loyalty", "Does it pay"), _pays)
+
+    def checkup_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show what to do about each part of a program, or that as a file (`csv`)."""
+        return self._page(request, "checkup", pgettext("loyalty", "Yearly check-up"), _checkup)
 
     def _page(
         self, request: HttpRequest, page: str, title: Any, told: Callable[..., dict[str, Any]]
@@ -81,6 +92,37 @@ class BookAdmin(BehindFront, ReadOnly, admin.ModelAdmin):
         if name := request.GET.get("csv"):
             return _file(name, context)
         return TemplateResponse(request, f"loyalty/admin/{page}.html", context)
+
+
+@admin.register(Aim)
+class AimAdmin(BehindFront, TellsChanges, admin.ModelAdmin):
+    """Goals of programs: set, changed and deleted by staff; where they stand is on the page of whether it pays."""
+
+    form = AimForm
+    fields = ("program", "figure", "length", "window", "starts_on", "begins", "ends_on", "reaches")
+    list_display = ("figure", "program", "starts_on", "from_value", "ends_on", "to_value")
+    list_filter = ("program",)
+    list_select_related = ("program",)
+
+    class Media:
+        css = STYLES
+
+    def get_fields(self, request: HttpRequest, obj: Aim | None = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        only_read = ("program", "figure", "length", "window", "starts_on", "from_value", "ends_on", "to_value")
+        return self.fields if may else only_read
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Aim | None = None) -> tuple[str, ...]:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return () if may else ("from_value", "to_value")
+
+    @admin.display(description=pgettext_lazy("loyalty", "start value"), ordering="start")
+    def from_value(self, aim: Aim) -> str:
+        return aim_tables.in_words(aim=aim, value=aim.start)
+
+    @admin.display(description=pgettext_lazy("loyalty", "target"), ordering="target")
+    def to_value(self, aim: Aim) -> str:
+        return aim_tables.in_words(aim=aim, value=aim.target)
 
 
 def _figures(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -127,7 +169,16 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     found = months_of(program=unit.program, cut=cut)
     first, used = cut.span(month=last).first, Fraction(form.cleaned_data["used"], 100)
     flows = queries.months(unit=unit, first=first, last=end_of_month(day=last))
-    shown = [pays.forward(unit=unit, flows=flows), pays.cohorts(unit=unit, found=found.cohorts, today=today)]
+    aims = list(Aim.objects.filter(program=unit.program_id).order_by("ends_on", "pk"))
+    on_way = progress_of(aims=aims, figures=measures_of(unit=unit, aims=aims)) if aims else []
+    counted = elements_of(unit=unit)
+    shown = [
+        pays.forward(unit=unit, flows=flows),
+        pays.cohorts(unit=unit, found=found.cohorts, today=today),
+        checkup_tables.parts(unit=unit, rows=counted),
+        aim_tables.overview(unit=unit, found=on_way),
+    ]
+    ways = [(aim_tables.on_the_way(unit=unit, one=one), one) for one in on_way]
     if last in found.buying:
         buying = found.buying[last]
         shown += [
@@ -139,15 +190,39 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     return {
         "form": form,
         "files": {"sales": lambda: pays.sales(unit=unit, month=last, used=used)},
-        "tables": {table.name: table for table in shown if table.rows},
+        "tables": {table.name: table for table in (*shown, *(table for table, _one in ways)) if table.rows},
+        "ways": [(table, way_chart(one=one)) for table, one in ways if table.rows],
+        "year": _days_of(counted[0].day) if counted else (),
         "address": form_address(form),
         "month": words.month(last),
-        "has_value": pays.value_of(unit=unit) is not None,
+        "has_value": queries.value_of(unit=unit) is not None,
         "charts": _stay_charts(found.buying) if len(found.buying) > 1 else {},
     }
 
 
-def form_address(form: FiguresForm | PaysForm) -> str:
+def _checkup(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """Return what stands on the page of the yearly check-up; of a program that is not there, the form alone."""
+    rows = elements_of(unit=unit)
+    day = rows[0].day if rows else local_day(at=at, zone=unit.program.time_zone)
+    year = day - timedelta(days=DAYS), day - timedelta(days=1)
+    form = CheckupForm(data, unit=unit, units=units, period=year)
+    if not form.is_valid():
+        return {"form": form}
+    table = checkup_tables.checkup(unit=unit, rows=rows, paid=paid_in_a_year(program=unit.program))
+    return {
+        "form": form,
+        "tables": {table.name: table} if rows else {},
+        "address": form_address(form),
+        "year": _days_of(day),
+    }
+
+
+def _days_of(day: date) -> tuple[str, str]:
+    """Return the first and the last day, in words, of the year that was over on a day."""
+    return words.day(day - timedelta(days=DAYS), zone="UTC"), words.day(day - timedelta(days=1), zone="UTC")
+
+
+def form_address(form: FiguresForm | PaysForm | CheckupForm) -> str:
     """Return what narrows the figures, as the part of an address that links of the page begin with."""
     data = form.cleaned_data
     said = {name: data[name] for name in form.fields if data[name] not in (None, "")}

@@ -3,8 +3,8 @@ from importlib import import_module
 from django.apps import AppConfig, apps
 from django.utils.translation import pgettext_lazy
 
-#: What a trial asks of features has a room here; each is loaded only where its app is listed.
-FEATURES = ("earning", "tiers")
+#: What figures and trials ask of features has a room here; each is loaded only where its app is listed.
+FEATURES = ("earning", "exclusives", "journeys", "redemption", "referrals", "tiers")
 
 
 class InsightsConfig(AppConfig):

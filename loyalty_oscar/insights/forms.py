@@ -1,9 +1,13 @@
-"""What figures are narrowed by, in the addresses of their pages: program, period, who gave, who is a customer."""
+"""
+What figures are narrowed by, in the addresses of their pages (program, period, who gave, who is a customer); and the
+goals of a program.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,12 +15,21 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import add_months, end_of_month
 from loyalty_oscar.program import words
+from loyalty_oscar.program.forms import chosen, offer_program
 from loyalty_oscar.program.models import Unit
 
+from .aim_tables import PARTS, cut_of, figure_by_month, measures_of, month_before
+from .models import Aim
 from .monthly import KEPT, LENGTHS, WINDOWS, MonthCut
 
 #: Months that the page begins with, this one included.
 MONTHS = 12
+#: No share and no number is typed higher.
+MOST_TYPED = 1_000_000_000
+#: What is stored as it is typed.
+STORED = ("program", "figure", "length", "window", "starts_on", "ends_on")
+#: What stands for one percent.
+PERCENT = PARTS // 100
 UNKNOWN_DAY = pgettext_lazy("loyalty", "Write a day as year, month and day, for example 2026-05-31.")
 UNKNOWN = pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
 
@@ -68,6 +81,14 @@ class FiguresForm(forms.Form):
         return self.cleaned_data["first"], min(self.cleaned_data["last"], self.today)
 
 
+def _cut_choices() -> dict[str, list[tuple[Any, str]]]:
+    """Return how buying may be looked at: over so many months, who bought in so many days."""
+    return {
+        "length": [(n, npgettext("loyalty", "%(n)d month", "%(n)d months", n) % {"n": n}) for n in LENGTHS],
+        "window": [(n, npgettext("loyalty", "%(n)d day", "%(n)d days", n) % {"n": n}) for n in WINDOWS],
+    }
+
+
 class PaysForm(forms.Form):
     """A period of whole months of one program, how customers are counted, and how many points will be used."""
 
@@ -86,8 +107,7 @@ class PaysForm(forms.Form):
         choices: Mapping[str, list[tuple[Any, str]]] = {
             "program": [(one.program.code, one.program.name) for one in units],
             "month": [(f"{month:%Y-%m}", words.month(month)) for month in over],
-            "length": [(n, npgettext("loyalty", "%(n)d month", "%(n)d months", n) % {"n": n}) for n in LENGTHS],
-            "window": [(n, npgettext("loyalty", "%(n)d day", "%(n)d days", n) % {"n": n}) for n in WINDOWS],
+            **_cut_choices(),
         }
         for name, told in choices.items():
             field: Any = self.fields[name]
@@ -117,3 +137,93 @@ class PaysForm(forms.Form):
     def period(self) -> tuple[date, date]:
         """The first and the last day of the period."""
         return self.cut.span(month=self.last).first, end_of_month(day=self.last)
+
+
+class CheckupForm(forms.Form):
+    """The program whose parts are looked at, and the year that was counted."""
+
+    program = forms.ChoiceField(label=pgettext_lazy("loyalty", "Program"))
+
+    def __init__(
+        self, data: Mapping[str, Any], *, unit: Unit, units: Sequence[Unit], period: tuple[date, date]
+    ) -> None:
+        super().__init__({"program": data.get("program") or unit.program.code})
+        self.period = period
+        programs: Any = self.fields["program"]
+        programs.choices = [(one.program.code, one.program.name) for one in units]
+        programs.error_messages["invalid_choice"] = UNKNOWN
+        if len(units) == 1:
+            programs.widget = forms.HiddenInput()
+
+
+def _value(label: Any, **options: Any) -> forms.DecimalField:
+    return forms.DecimalField(label=label, min_value=0, max_value=MOST_TYPED, decimal_places=2, **options)
+
+
+class AimForm(forms.ModelForm):
+    """A goal; shares are typed in percent."""
+
+    begins = _value(
+        pgettext_lazy("loyalty", "Start value"),
+        required=False,
+        help_text=pgettext_lazy(
+            "loyalty", "Shares in percent. Empty: what was counted for the last month that was over on that day."
+        ),
+    )
+    reaches = _value(pgettext_lazy("loyalty", "Target"), help_text=pgettext_lazy("loyalty", "Shares in percent."))
+    length = forms.TypedChoiceField(label=pgettext_lazy("loyalty", "Over"), coerce=int, initial=3)
+    window = forms.TypedChoiceField(
+        label=pgettext_lazy("loyalty", "A customer has bought in the last"), coerce=int, initial=365
+    )
+
+    class Meta:
+        model = Aim
+        fields = STORED
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_program(form=self)
+        for name, choices in _cut_choices().items():
+            if name in self.fields:
+                field: Any = self.fields[name]
+                field.choices = choices
+        if self.instance.pk:
+            for name, value in (("begins", self.instance.start), ("reaches", self.instance.target)):
+                self.initial[name] = Decimal(value) / PERCENT if self.instance.is_share else Decimal(value)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a way that leads nowhere, and say at which field; fill in the start where it was counted."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors or chosen(form=self, name="program") is None:
+            return found
+        aim = Aim(**{name: found.get(name, getattr(self.instance, name, None)) for name in STORED})
+        if not cut_of(aim=aim).fits:
+            self.add_error("window", pgettext("loyalty", "Choose at least as many days as the period has."))
+        if aim.ends_on <= aim.starts_on:
+            self.add_error("ends_on", pgettext("loyalty", "The last day must come after the first."))
+        for name in ("begins", "reaches"):
+            value = found.get(name)
+            if value is not None and not aim.is_share and value != int(value):
+                self.add_error(name, pgettext("loyalty", "Write a whole number."))
+        if self.errors:
+            return found
+        start = self._stored(aim, found["begins"]) if found.get("begins") is not None else self._counted(aim)
+        target = self._stored(aim, found["reaches"])
+        if start is None:
+            text = pgettext("loyalty", "For that day nothing is counted. Write the value, or choose a later day.")
+            self.add_error("begins", text)
+        elif start == target:
+            self.add_error("reaches", pgettext("loyalty", "That is the start value. Write another target."))
+        else:
+            self.instance.start, self.instance.target = start, target
+        return found
+
+    def _stored(self, aim: Aim, value: Decimal) -> int:
+        return int(value * PERCENT if aim.is_share else value)
+
+    def _counted(self, aim: Aim) -> int | None:
+        unit = aim.program.unit_or_none
+        if unit is None:
+            return None
+        figures = measures_of(unit=unit, aims=[aim])
+        return figure_by_month(aim=aim, figures=figures).get(month_before(day=aim.starts_on))

@@ -135,6 +135,95 @@ class Month(models.Model):
         return f"{self.month} {self.metric} {self.cut}"
 
 
+class Element(models.Model):
+    """
+    What one thing of a program (a rule, a level, a campaign) did in the year before `day`, counted each night.
+
+    `kind` is the name in `elements`, `item` which one of them, there `since` a day (None: nobody knows). It cost
+    `cost` minor units of the program's currency (None: nobody can say), and `uptake` members used it (None: not
+    counted) of those who `could` (None: everybody). Of those `told` members `told_bought` ordered, of those `held` out
+    `held_bought` did; None where nobody is held out, so that there is nobody to compare with.
+    """
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=40)
+    item = models.CharField(max_length=120)
+    name = models.CharField(max_length=200)
+    day = models.DateField()
+    since = models.DateField(null=True)
+    cost = models.BigIntegerField(null=True)
+    uptake = models.PositiveBigIntegerField(null=True)
+    could = models.PositiveBigIntegerField(null=True)
+    told = models.PositiveBigIntegerField(null=True)
+    told_bought = models.PositiveBigIntegerField(null=True)
+    held = models.PositiveBigIntegerField(null=True)
+    held_bought = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "part of a program")
+        verbose_name_plural = pgettext_lazy("loyalty", "parts of programs")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["program", "kind", "item"], name="loyalty_element_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Aim(models.Model):
+    """
+    What a program is to reach: a `figure`, from `start` on the day `starts_on` to `target` on the day `ends_on`.
+
+    A share is in hundredths of a percent, everything else a number. It is the figure of the `length` months before a
+    day, with customers counted over `window` days.
+    """
+
+    class Figure(models.TextChoices):
+        RETENTION = "retention", pgettext_lazy("loyalty", "Retention, as in the articles")
+        KEPT = "kept", pgettext_lazy("loyalty", "Kept")
+        REPEAT = "repeat", pgettext_lazy("loyalty", "Repeat rate")
+        EXISTING = "existing", pgettext_lazy("loyalty", "Share of existing customers")
+        GIVE_BACK = "give_back", pgettext_lazy("loyalty", "Give-back rate")
+        CUSTOMERS = "customers", pgettext_lazy("loyalty", "Customers at the end")
+        MEMBERS = "members", pgettext_lazy("loyalty", "Members")
+
+    #: Those that are numbers, and no shares.
+    NUMBERS = (Figure.CUSTOMERS, Figure.MEMBERS)
+
+    program = models.ForeignKey(
+        Program, models.CASCADE, related_name="aims", verbose_name=pgettext_lazy("loyalty", "program")
+    )
+    figure = models.CharField(pgettext_lazy("loyalty", "figure"), max_length=20, choices=Figure)
+    length = models.PositiveSmallIntegerField(pgettext_lazy("loyalty", "over"), default=3)
+    window = models.PositiveSmallIntegerField(
+        pgettext_lazy("loyalty", "a customer has bought in the last"), default=365
+    )
+    starts_on = models.DateField(pgettext_lazy("loyalty", "from"))
+    start = models.BigIntegerField(pgettext_lazy("loyalty", "start value"))
+    ends_on = models.DateField(pgettext_lazy("loyalty", "until"))
+    target = models.BigIntegerField(pgettext_lazy("loyalty", "target"))
+
+    class Meta:
+        verbose_name = pgettext_lazy("loyalty", "goal of a program")
+        verbose_name_plural = pgettext_lazy("loyalty", "goals of programs")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_on__gt=models.F("starts_on")) & ~models.Q(target=models.F("start")),
+                name="loyalty_aim_leads_on",
+                violation_error_message=pgettext_lazy(
+                    "loyalty", "The target must differ from the start value, and its day come after."
+                ),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_figure_display()
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its figure is a share."""
+        return self.figure not in self.NUMBERS
+
+
 class Trial(models.Model):
     """
     A program tried on the orders placed from `since` to before `until`, beside another draft (`against`, where one was

@@ -8,7 +8,7 @@ says how many months later it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ from django.db.models.functions import Cast, Coalesce
 from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.rows import write_rows
 
 from . import buying
@@ -38,7 +38,10 @@ TOGETHER = 5000
 
 
 class Metric(StrEnum):
-    """What a row of `Month` says: buyers of a kind and what they paid, for the kinds that `Buying` names."""
+    """
+    What a row of `Month` says: buyers of a kind and what they paid, for the kinds that `Buying` names; and how many
+    of today's members had joined by the end of the month.
+    """
 
     START = "start"
     END = "end"
@@ -48,6 +51,7 @@ class Metric(StrEnum):
     REPEATERS = "repeaters"
     EXISTING = "existing"
     MEMBERS = "members"
+    JOINED = "joined"
     COHORT = "cohort"
 
 
@@ -79,13 +83,15 @@ CUTS = tuple(cut for length in LENGTHS for window in WINDOWS if (cut := MonthCut
 
 def count_months(*, at: datetime) -> Iterator[int]:
     """
-    Count the last months that are over, newest first, and the cohorts, for each program that has receipts.
+    Count the last months that are over, newest first, and the cohorts, for each program that has receipts or had some.
 
     Each step writes one month whole, so that whoever is interrupted leaves right months behind. Yields how many rows
     it wrote. Orders change after their month, by returns; so all of them are counted each night.
     """
     bought = Receipt.objects.using(write_db()).filter(program=OuterRef("pk"))
-    for program in Program.objects.using(write_db()).filter(Exists(bought)).order_by("pk"):
+    counted_before = Month.objects.using(write_db()).filter(program=OuterRef("pk"))
+    programs = Program.objects.using(write_db()).filter(Exists(bought) | Exists(counted_before))
+    for program in programs.order_by("pk"):
         zone = program.time_zone
         now = local_day(at=at, zone=zone).replace(day=1)
         oldest = add_months(day=now, months=-KEPT)
@@ -97,7 +103,7 @@ def count_months(*, at: datetime) -> Iterator[int]:
         for month, counted in _rows_of_cuts(program, months):
             with transaction.atomic(using=write_db()):
                 rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
-                found = [*counted, *_members(program, month)]
+                found = [*counted, *_members(program, month), _joined(program, month)]
                 write_rows(rows=found)
             yield len(found)
         with transaction.atomic(using=write_db()):
@@ -163,6 +169,15 @@ def _members(program: Program, month: date) -> Iterator[Month]:
         yield Month(program=program, month=month, metric=Metric.MEMBERS, cut=f"{length}", n=n, value=value)
 
 
+def _joined(program: Program, month: date) -> Month:
+    """Return how many of today's members had joined by the end of a month. One query."""
+    until = start_of_day(day=add_months(day=month, months=1), zone=program.time_zone)
+    there = Member.objects.using(write_db()).filter(program=program, merged_into=None, user__isnull=False)
+    return Month(
+        program=program, month=month, metric=Metric.JOINED, cut="", n=there.filter(joined_at__lt=until).count()
+    )
+
+
 def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
     found = buying.cohorts(rows=_rows(program), zone=program.time_zone)
     for (month, age), cell in found.items():
@@ -176,29 +191,49 @@ def _cohorts(program: Program, *, since: date) -> Iterator[Month]:
 class Months:
     """
     What is known of the months of a program, in one cut: of the period that ends with each its `buying`, and what
-    `members` paid in it.
+    `members` paid in it; and how many of today's members had `joined` by the end of each.
     """
 
     buying: Mapping[date, Buying]
     members: Mapping[date, int]
+    joined: Mapping[date, int]
     cohorts: Mapping[tuple[date, int], CohortMonth]
 
 
 def months_of(*, program: Program, cut: MonthCut) -> Months:
     """Return what was counted of a program in one cut. One query."""
-    asked = Q(cut=cut.name) | Q(metric=Metric.MEMBERS, cut=f"{cut.length}") | Q(metric=Metric.COHORT)
-    rows = Month.objects.filter(asked, program=program)
-    counted: dict[date, dict[str, Month]] = {}
-    members: dict[date, int] = {}
-    cohorts: dict[tuple[date, int], CohortMonth] = {}
+    return months_by_cut(program=program, cuts=[cut])[cut]
+
+
+def months_by_cut(*, program: Program, cuts: Collection[MonthCut]) -> dict[MonthCut, Months]:
+    """Return what was counted of a program in each of some cuts. One query."""
+    names = {*(cut.name for cut in cuts), *(f"{cut.length}" for cut in cuts)}
+    rows = Month.objects.filter(Q(cut__in=names) | Q(metric__in=(Metric.COHORT, Metric.JOINED)), program=program)
+    counted: dict[tuple[str, str], list[Month]] = {}
     for row in rows.order_by("month"):
-        if row.metric == Metric.MEMBERS:
-            members[row.month] = row.value
-        elif row.metric == Metric.COHORT:
-            cohorts[row.month, int(row.cut)] = CohortMonth(buyers=row.n, turnover=row.value)
-        else:
-            counted.setdefault(row.month, {})[row.metric] = row
-    return Months(buying={month: _buying(found) for month, found in counted.items()}, members=members, cohorts=cohorts)
+        kind = row.metric if row.metric in (Metric.MEMBERS, Metric.JOINED, Metric.COHORT) else ""
+        counted.setdefault((kind, "" if kind == Metric.COHORT else row.cut), []).append(row)
+    joined = {row.month: row.n for row in counted.get((Metric.JOINED, ""), ())}
+    cohorts = {
+        (row.month, int(row.cut)): CohortMonth(buyers=row.n, turnover=row.value)
+        for row in counted.get((Metric.COHORT, ""), ())
+    }
+    found = {}
+    for cut in cuts:
+        own = groupby(counted.get(("", cut.name), ()), key=lambda row: row.month)
+        found[cut] = Months(
+            buying={month: _buying({row.metric: row for row in of_month}) for month, of_month in own},
+            members={row.month: row.value for row in counted.get((Metric.MEMBERS, f"{cut.length}"), ())},
+            joined=joined,
+            cohorts=cohorts,
+        )
+    return found
+
+
+def paid_in_a_year(*, program: Program) -> int:
+    """Return what members paid in the last twelve months that are counted (minor units). One query."""
+    rows = Month.objects.filter(program=program, metric=Metric.MEMBERS, cut=f"{max(LENGTHS)}")
+    return rows.order_by("-month").values_list("value", flat=True).first() or 0
 
 
 def _buying(found: Mapping[str, Month]) -> Buying:

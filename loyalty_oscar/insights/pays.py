@@ -19,11 +19,10 @@ from loyalty_oscar.ledger.models import Counter, Lot
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.queries import worth_of
 
 from .buying import Buying, CohortMonth
 from .ifrs import split
-from .queries import FlowMonth
+from .queries import FlowMonth, value_of
 from .tables import BARE, FLOWS, Column, FiguresTable, Sort, sums_of
 
 #: What a cohort has spent is told after so many months.
@@ -42,12 +41,15 @@ FORWARD = {
 }
 
 
-def value_of(*, unit: Unit) -> Fraction | None:
-    """Return what one point buys today, in minor units of the program's currency; None where nobody said it."""
-    if unit.is_money:
-        return Fraction(1)
-    row = worth_of(program_id=unit.program_id).get(unit.program.currency)
-    return Fraction(row.minor, row.points) if row else None
+def spent_in(*, flows: Sequence[FlowMonth], value: Fraction | None) -> int | None:
+    """Return what was used in some months, by what a point buys today (minor units); None where nobody said that."""
+    points = -sum(month.flows.get(Flow.USED, 0) for month in flows)
+    return None if value is None else half_up(exact=points * value)
+
+
+def give_back(*, spent: int | None, members: int) -> Fraction | None:
+    """Return what was used as a part of what members paid (minor units); None where either is not known."""
+    return None if spent is None or not members else Fraction(spent, members)
 
 
 def figures(
@@ -59,10 +61,8 @@ def figures(
     Who bought in `window` days is a customer; `members` is what members paid (minor units), `used` the part of what
     they have that is expected to be used.
     """
-    points = -sum(month.flows.get(Flow.USED, 0) for month in flows)
-    value = value_of(unit=unit)
-    spent = None if value is None else half_up(exact=points * value)
-    back = None if spent is None or not members else Fraction(spent, members)
+    spent = spent_in(flows=flows, value=value_of(unit=unit))
+    back = give_back(spent=spent, members=members)
     owed = flows[-1].end.points if flows else 0
     told = {"days": window}
     n, share, minor = Sort.NUMBER, Sort.SHARE, Sort.MONEY

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Sum
 from django.db.models.functions import TruncMonth
 
-from loyalty_oscar.kernel.periods import add_months, end_of_month
+from loyalty_oscar.kernel.periods import add_months, end_of_month, local_day
 from loyalty_oscar.kernel.rounding import half_up
 from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import Flow, flow_of
 from loyalty_oscar.ledger.givers import OTHERS, names_of, titles
 from loyalty_oscar.ledger.models import Lot
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import worth_of
 
 from .models import Book, Day, Given
 from .packing import unpack
@@ -142,12 +143,14 @@ def months(*, unit: Unit, first: date, last: date) -> list[FlowMonth]:
 
 def usual_share(*, unit: Unit | None, since: datetime) -> int:
     """
-    Return how much of what members got since a moment they used, in percent; a common share where nothing was given.
-
-    One query.
+    Return how much of what members got since the program's day of a moment they used, in percent; a common share where
+    nothing was given. One query.
     """
+    if unit is None:
+        return COMMON_SHARE
     flows: dict[Flow, int] = {}
-    rows = Day.objects.filter(unit=unit, day__gte=since.date()).order_by().values("kind", "counter")
+    first = local_day(at=since, zone=unit.program.time_zone)
+    rows = Day.objects.filter(unit=unit, day__gte=first).order_by().values("kind", "counter")
     for row in rows.annotate(points=Sum(F("plus") - F("minus"))):
         flow = flow_of(kind=row["kind"], counter=row["counter"])
         flows[flow] = flows.get(flow, 0) + row["points"]
@@ -203,6 +206,14 @@ def used_of_100(*, unit: Unit) -> int:
         by_flow[flow] = by_flow.get(flow, 0) + row["points"]
     used, out = max(0, by_flow.get(Flow.USED, 0)), max(0, by_flow.get(Flow.OUT, 0))
     return half_up(exact=Fraction(100 * used, used + out)) if used + out else 100
+
+
+def value_of(*, unit: Unit) -> Fraction | None:
+    """Return what one point buys today, in minor units of the program's currency; None where nobody said it."""
+    if unit.is_money:
+        return Fraction(1)
+    row = worth_of(program_id=unit.program_id).get(unit.program.currency)
+    return Fraction(row.minor, row.points) if row else None
 
 
 def givers_there(*, unit: Unit) -> dict[str, str]:

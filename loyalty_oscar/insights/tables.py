@@ -24,13 +24,14 @@ from .queries import Due, FlowMonth, GivenRow, Outstanding
 
 class Sort(StrEnum):
     """
-    What the cells of a column are. In a `MONTH` stand its first and last day, in a `WORTH` the points, in `MONEY` minor
-    units of the program's currency, in a `SHARE` a fraction (None: not enough data), in `ANY` a sort of its own and
-    what that has.
+    What the cells of a column are. In a `MONTH` stand its first and last day, in a `DAY` one, in a `WORTH` the points,
+    in `MONEY` minor units of the program's currency, in a `SHARE` a fraction (None: not enough data), in `ANY` a sort
+    of its own and what that has.
     """
 
     TEXT = "text"
     MONTH = "month"
+    DAY = "day"
     NUMBER = "number"
     POINTS = "points"
     WORTH = "worth"
@@ -50,7 +51,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether its cells are numbers."""
-        return self.sort not in (Sort.TEXT, Sort.MONTH)
+        return self.sort not in (Sort.TEXT, Sort.MONTH, Sort.DAY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +159,7 @@ def _unless_empty(show: Callable[[Unit, Any], str]) -> Callable[[Unit, Any], str
 SHOWN: Mapping[Sort, Callable[[Unit, Any], str]] = {
     Sort.TEXT: lambda unit, cell: str(cell),
     Sort.MONTH: _month,
+    Sort.DAY: _unless_empty(lambda unit, cell: words.day(cell, zone="UTC")),
     Sort.NUMBER: _unless_empty(lambda unit, cell: money.number(cell)),
     Sort.POINTS: _unless_empty(lambda unit, cell: words.number(unit=unit, points=cell)),
     Sort.WORTH: _unless_empty(lambda unit, cell: worth(unit=unit, points=cell)),
@@ -168,6 +170,7 @@ SHOWN: Mapping[Sort, Callable[[Unit, Any], str]] = {
 BARE: Mapping[Sort, Callable[[Unit, Any], Any]] = {
     Sort.TEXT: lambda unit, cell: cell,
     Sort.MONTH: lambda unit, cell: cell if isinstance(cell, str) else f"{cell[0]:%Y-%m}",
+    Sort.DAY: lambda unit, cell: f"{cell}",
     Sort.NUMBER: lambda unit, cell: cell,
     Sort.POINTS: _bare_points,
     Sort.WORTH: _bare_worth,

@@ -363,9 +363,11 @@ def forecast(*, sums: Mapping[str, int], way: UseWay, share: int, last: date) ->
     percent in one of the ways.
 
     As much as the last whole months (`BEFORE`) brought comes again, and what nobody uses of it stays. What runs out is
-    known, where points last longer than that. None where the trial is too short.
+    known, where points last longer than that: all of the months that end by then, of the last one as many parts as
+    days, for the trial may end within a month. None where it is too short.
     """
-    whole = last if last == end_of_month(day=last) else last.replace(day=1) - timedelta(days=1)
+    is_whole = last == end_of_month(day=last)
+    whole = last if is_whole else last.replace(day=1) - timedelta(days=1)
     first = add_months(day=whole.replace(day=1), months=1 - BEFORE)
     known = months_of(sums=sums, way=way, first=first, last=whole)
     if not all(month.orders for month in known):
@@ -373,5 +375,9 @@ def forecast(*, sums: Mapping[str, int], way: UseWay, share: int, last: date) ->
     owed = sum(number for key, number in sums.items() if key.endswith(f" {way} owed"))
     unused = {UseWay.ALL: 0, UseWay.SHARE: 100 - share, UseWay.NONE: 100}[way]
     coming = sum(month.given - month.back for month in known) * unused * AHEAD // (100 * BEFORE)
-    ends = [add_months(day=last.replace(day=1), months=n) for n in range(1, AHEAD + 1)]
-    return max(0, owed + coming - sum(sums.get(f"due {way} {_month(end)}", 0) for end in ends))
+    *ends, final = (
+        sums.get(f"due {way} {_month(add_months(day=last.replace(day=1), months=n))}", 0) for n in range(AHEAD + 1)
+    )
+    until = add_months(day=last, months=AHEAD)
+    part = final if is_whole else final * until.day // end_of_month(day=until).day
+    return max(0, owed + coming - sum(ends) - part)

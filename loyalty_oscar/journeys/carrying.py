@@ -148,15 +148,14 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
         return "too_soon"
     if campaign.is_promise:
         return _outdone(occurrence, at)
-    percent = 0 if campaign.is_public else program.holdout_percent
-    if is_held_out(salt=program.salt, member_id=member.pk, percent=percent):
-        return "held_back"
     if member.is_frozen(at=at):
         return "frozen"
     says = campaign.texts.using(write_db()).exists()
     if says and member.pk not in allowed(purpose=Consent.Purpose.LETTERS, member_ids=[member.pk], at=at):
         return "no_consent"
-    return ""
+    # Last: those left out are like those it comes to, and both allow letters.
+    percent = 0 if campaign.is_public else program.holdout_percent
+    return "held_back" if is_held_out(salt=program.salt, member_id=member.pk, percent=percent) else ""
 
 
 def _rests(occurrence: Occurrence, at: datetime) -> bool:

@@ -9,7 +9,18 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import (
+    Count,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+)
 from django.db.models.functions import Coalesce
 from django.utils.translation import pgettext
 
@@ -26,6 +37,8 @@ from .models import Campaign, Occurrence
 
 #: Orders count for so many days after a campaign came to a member.
 DAYS = 30
+#: Those to whom something came and those held out are looked at in one night.
+SAME_NIGHT = timedelta(days=1)
 #: Of fewer members a share says nothing.
 ENOUGH = 30
 #: Of so many members it is asked at once who they are.
@@ -89,6 +102,25 @@ def result_of(*, campaign: Campaign, at: datetime) -> Result:
         reached=_group(done.annotate(since=Coalesce("told_at", "at")), at),
         held=_group(rows.filter(state=Occurrence.State.HELD).annotate(since=F("at")), at),
     )
+
+
+def side_by_side(*, campaign: Campaign, since: datetime, at: datetime) -> tuple[ToldGroup, ToldGroup | None]:
+    """
+    Return who ordered of those to whom a campaign came since a moment, and of those who were held out (None: it holds
+    nobody out). Three queries at most.
+
+    Where it does, both are of the same time, from the first to the last who was held out: else a season is compared.
+    """
+    rows = Occurrence.objects.filter(campaign=campaign, at__gte=since)
+    done = rows.filter(state=Occurrence.State.DONE).annotate(since=Coalesce("told_at", "at"))
+    if campaign.is_public:
+        return _group(done, at), None
+    held = rows.filter(state=Occurrence.State.HELD).annotate(since=F("at"))
+    span = held.aggregate(first=Min("at"), last=Max("at"))
+    if span["first"] is None:
+        return _group(done, at), ToldGroup(members=0, ordered=0) if campaign.program.holdout_percent else None
+    beside = done.filter(at__gte=span["first"] - SAME_NIGHT, at__lte=span["last"] + SAME_NIGHT)
+    return _group(beside, at), _group(held, at)
 
 
 def _group(rows: QuerySet[Any], at: datetime) -> ToldGroup:

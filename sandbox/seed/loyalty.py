@@ -56,7 +56,7 @@ TERMS_OF_CASHBACK = (
 LOOKS_AGAIN = frozenset(
     {
         *("sweep", "nightly", "programs", "prices", "sale-counts", "farewells", "rollups", "rollups-check"),
-        *("rollups-months", "receipts", "reviews", "calendar"),
+        *("rollups-months", "rollups-parts", "receipts", "reviews", "calendar"),
     }
 )
 #: Jobs that are done once a week all along: what they look at changes slowly.

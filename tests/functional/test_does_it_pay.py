@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from loyalty_oscar.insights import operations
+from loyalty_oscar.insights.models import Aim, Element
 from loyalty_oscar.insights.monthly import count_months
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger import operations as ledger
@@ -26,6 +27,7 @@ from tests.once import a_program
 pytestmark = pytest.mark.django_db
 
 PAYS = reverse("admin:loyalty_insights_book_pays")
+CHECKUP = reverse("admin:loyalty_insights_book_checkup")
 FIGURES = reverse("admin:loyalty_insights_book_changelist")
 SAMPLE = Path(__file__).parents[1] / "benchmarks" / "cdnow_sample.txt"
 NOW = datetime(1998, 7, 2, 3, tzinfo=UTC)
@@ -96,6 +98,11 @@ def text(response):
 def file_of(client, name, **asked):
     answer = client.get(PAYS, {"csv": name, **asked})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
+
+
+def file_of_checkup(client):
+    answer = client.get(CHECKUP, {"csv": "checkup"})
     return list(csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
 
 
@@ -180,7 +187,7 @@ class TestThePage:
 
 
 #: With the session and the user.
-QUERIES = 10
+QUERIES = 12
 
 
 class TestTheFiles:
@@ -261,3 +268,108 @@ class TestWhatIsOwed:
             ledger.post(grant=grant, at=at)
             if step % 15 == 3:
                 ledger.claw_back(source=grant.source, points=30, key=f"order:{step}:sync:1", **told)
+
+
+def an_aim(unit, figure="kept", **fields):
+    told = {"starts_on": date(1998, 1, 1), "start": 3_000, "ends_on": date(1999, 1, 1), "target": 9_000}
+    return Aim.objects.create(program=unit.program, figure=figure, **{**told, **fields})
+
+
+def part(unit, **fields):
+    """A rule that a few members used in the year before today."""
+    told = {"kind": "rules", "item": "base", "name": "Base", "since": date(1997, 1, 1), "day": date(1998, 7, 2)}
+    return Element.objects.create(program=unit.program, **{**told, "cost": 1_200, "uptake": 4, "could": 40, **fields})
+
+
+class TestGoals:
+    def test_stand_where_the_months_say(self, client, history, unit):
+        PointWorth.objects.update(points=100, minor=1_000)
+        an_aim(unit)
+        an_aim(unit, "give_back", start=500, target=100)
+        an_aim(unit, "customers", start=0, target=10)
+        an_aim(unit, "members", start=0, target=100)
+        an_aim(unit, "repeat", starts_on=date(1998, 7, 2))
+        rows = {row["Figure"]: row for row in file_of(client, "goals")}
+        stays = file_of(client, "stays")[-1]
+        kept = rows["Kept"]
+        assert (kept["Start value"], kept["Target"], kept["Final month"]) == ("30.00", "90.00", "1998-06")
+        assert kept["Value"] == stays["Part kept (%)"]
+        # Half of the year but for a day and a half: 181 of 365 days.
+        assert kept["Should be"] == "59.75"
+        assert kept["How it stands"] == ("Ahead" if float(kept["Value"]) >= 59.75 else "Behind")
+        # 300 of 2,000 paws at ten cents, of 2,000.00; below one percent is the target.
+        assert (rows["Give-back rate"]["Value"], rows["Give-back rate"]["How it stands"]) == ("1.50", "Ahead")
+        assert rows["Customers at the end"]["Value"] == stays["At the end"]
+        assert rows["Customers at the end"]["How it stands"] == "Reached"
+        assert (rows["Members"]["Value"], rows["Members"]["How it stands"]) == ("0", "Behind")
+        assert (rows["Repeat rate"]["Value"], rows["Repeat rate"]["How it stands"]) == ("", "Not enough data")
+
+    def test_have_a_chart_with_its_table_and_file(self, client, history, unit):
+        aim = an_aim(unit)
+        page = text(client.get(PAYS))
+        assert f'id="loyalty-chart-goal-{aim.pk}"' in page
+        rows = file_of(client, f"goal-{aim.pk}")
+        assert [row["Month"] for row in rows] == ["1997-12", *(f"1998-0{month}" for month in range(1, 7))]
+        assert (rows[0]["Should be"], rows[-1]["Should be"]) == ("30.00", "59.75")
+
+    def test_are_those_of_the_program_and_may_be_none(self, client, history):
+        page = text(client.get(PAYS))
+        assert "No goal is set." in page
+        assert "Set a goal" not in page
+        assert client.get(PAYS, {"csv": "goals"}).status_code == 404
+
+    def test_and_parts_cost_no_more_queries_the_more_there_are(
+        self, client, history, unit, django_assert_max_num_queries
+    ):
+        for length, window in ((1, 90), (3, 90), (12, 365)):
+            for figure in Aim.Figure.values:
+                an_aim(unit, figure, length=length, window=window)
+        for number in range(30):
+            part(unit, item=f"rule-{number}")
+        client.get(PAYS)
+        with django_assert_max_num_queries(15):
+            client.get(PAYS)
+        with django_assert_max_num_queries(15):
+            client.get(CHECKUP)
+
+
+class TestTheCheckUp:
+    def test_says_of_each_part_what_to_do_and_why(self, client, history, unit):
+        part(unit)
+        part(unit, kind="campaigns", item="7", name="Surprise", told=100, told_bought=60, held=50, held_bought=9)
+        part(unit, kind="sales", item="3", name="Trail", cost=None, uptake=None, could=None)
+        part(unit, kind="rewards", item="bowl", name="Bowl", cost=0, uptake=0)
+        rows = {row["Part"]: row for row in file_of_checkup(client)}
+        assert (rows["Base"]["Cost"], rows["Base"]["Members who used it"], rows["Base"]["What to do"]) == (
+            "12.00",
+            "4",
+            "Keep",
+        )
+        assert (rows["Surprise"]["Difference"], rows["Surprise"]["What to do"]) == ("Not enough data", "Wait")
+        assert (rows["Trail"]["Cost"], rows["Trail"]["What to do"]) == ("Not known", "Wait")
+        assert (rows["Bowl"]["What to do"], rows["Bowl"]["Why"]) == ("Stop", "Nobody used it in the year.")
+        page = text(client.get(CHECKUP))
+        for row in rows.values():
+            assert row["Why"] in page
+        assert "From 2 July 1997 to 1 July 1998." in page
+        assert [row["Part"] for row in file_of(client, "parts")] == list(rows)
+
+    @pytest.mark.parametrize(("cost", "said"), [(20_000, "Keep"), (20_001, "Change")])
+    def test_holds_costs_against_what_members_paid(self, client, history, unit, cost, said):
+        # The one member paid 2,000.00 in the year.
+        part(unit, cost=cost)
+        assert [row["What to do"] for row in file_of_checkup(client)] == [said]
+
+    def test_says_when_nothing_is_counted(self, client, unit):
+        page = text(client.get(CHECKUP))
+        assert "Nothing is counted yet." in page
+        assert client.get(CHECKUP, {"csv": "checkup"}).status_code == 404
+
+    def test_opens_without_any_program(self, client):
+        assert "There is no program yet." in text(client.get(CHECKUP))
+
+    def test_is_for_those_who_may_see_the_figures(self, unit):
+        stranger = Client()
+        stranger.force_login(get_user_model().objects.create_user("other", "o@example.com", "x", is_staff=True))
+        assert stranger.get(CHECKUP).status_code == 403
+        assert stranger.get(CHECKUP, {"csv": "checkup"}).status_code == 403

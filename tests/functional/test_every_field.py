@@ -79,6 +79,7 @@ FILLED = {
     "starts_at_0": "2026-06-01", "starts_at_1": "00:00:00", "seen_from_0": "2026-05-01", "seen_from_1": "00:00:00",
     "buys_from_0": "2026-05-02", "buys_from_1": "00:00:00", "public_from_0": "2026-05-03", "public_from_1": "00:00:00",
     "word_en_one": "paw", "word_en_other": "paws", "word": "woof99", "day": "6", "month": "12", "members": "3",
+    "figure": "kept", "starts_on": "2026-05-01", "begins": "10", "ends_on": "2027-05-01", "reaches": "20",
     "months": "24", "sets": "beds", "subject": "Words.", "body": "Words.",
 }  # fmt: skip
 #: And what is chosen there, the last that is offered.

@@ -1,3 +1,3 @@
-"""What rules bring in a trial: the one place on this floor that knows them."""
+"""What rules bring in a trial and brought in a year: the one place on this floor that knows them."""
 
-from . import trial  # noqa: F401 - registers its piece
+from . import elements, trial  # noqa: F401 - register their pieces

@@ -1,3 +1,3 @@
-"""Where members stand in a trial: the one place on this floor that knows levels."""
+"""Where members stand in a trial, and what levels did in a year: the one place on this floor that knows levels."""
 
-from . import trial  # noqa: F401 - registers its piece
+from . import elements, trial  # noqa: F401 - register their pieces

@@ -25,7 +25,7 @@ TASKS = (
     (
         pgettext_lazy("loyalty", "Records"),
         (
-            "loyalty_insights.book",
+            *("loyalty_insights.book", "loyalty_insights.aim"),
             *("loyalty_ledger.account", "loyalty_ledger.entry", "loyalty_ledger.hold", "loyalty_redemption.redemption"),
             *("loyalty_journeys.occurrence", "loyalty_program.event", "loyalty_program.delivery"),
             *("loyalty_program.jobrun", "loyalty_shop.ordersync"),

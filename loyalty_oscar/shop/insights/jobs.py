@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.insights.elements import count_elements
 from loyalty_oscar.insights.monthly import count_months
 from loyalty_oscar.insights.operations import check, count
 
@@ -27,6 +28,10 @@ def _check(at: datetime) -> Iterator[int]:
 
 def _months(at: datetime) -> Iterator[int]:
     yield from count_months(at=at)
+
+
+def _elements(at: datetime) -> Iterator[int]:
+    yield from count_elements(at=at)
 
 
 def _trials(at: datetime) -> Iterator[int]:
@@ -65,6 +70,15 @@ jobs.add(
         title=pgettext_lazy("loyalty", "Counts who buys and who stays"),
         what="figures of months written",
         run=_months,
+        nightly=True,
+    )
+)
+jobs.add(
+    job=jobs.Job(
+        name="rollups-parts",
+        title=pgettext_lazy("loyalty", "Counts what each part of a program did in a year"),
+        what="parts of programs counted",
+        run=_elements,
         nightly=True,
     )
 )

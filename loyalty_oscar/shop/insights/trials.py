@@ -40,7 +40,7 @@ def ask(*, program: Program, months: int, actor: str, at: datetime, against: Pro
         day=add_months(day=local_day(at=at, zone=program.time_zone), months=-months), zone=program.time_zone
     )
     beside = in_force(program=program)
-    live = Unit.objects.filter(program=beside or program).first()
+    live = Unit.objects.select_related("program").filter(program=beside or program).first()
     trial = Trial(
         program=program,
         against=against,

@@ -1,5 +1,6 @@
 """Every page of ours in the admin, opened and saved as it is: nothing changes, and nothing is said to be wrong."""
 
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from loyalty_oscar.earning.models import Rule, RuleVersion
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import conditions, earning_rules
 from loyalty_oscar.exclusives.models import Door, Sale
+from loyalty_oscar.insights.models import Aim
 from loyalty_oscar.journeys.forms.campaigns import UNASKED
 from loyalty_oscar.journeys.models import Campaign, Goal, GoalStep
 from loyalty_oscar.journeys.occasions import occasions
@@ -208,6 +210,9 @@ def everything_set_up():
     _campaigns(unit, invited)
     _rewards(unit, invited)
     _goals(unit, invited, member)
+    told = {"program": unit.program, "starts_on": date(2026, 1, 1), "ends_on": date(2026, 12, 31)}
+    Aim.objects.create(figure="kept", start=1_234, target=5_000, length=6, window=180, **told)
+    Aim.objects.create(figure="members", start=0, target=1_000, **told)
     forget_cache()
     keep_in_step()
     return unit

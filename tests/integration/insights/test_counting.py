@@ -302,3 +302,18 @@ class TestMembersWhoAreMerged:
         assert stock(unit) == of_accounts(unit) == (100, 30, 0, 0)
         assert [row.net for row in queries.given(unit=unit, first=NOW.date(), last=NOW.date())] == [130]
         assert list(operations.check(at=later(hours=3))) == [0]
+
+
+class TestTheUsualShare:
+    @pytest.mark.parametrize(("hour", "share"), [(14, 25), (15, 50)])
+    def test_begins_with_the_day_of_the_program(self, unit, hour, share):
+        # In Tokyo it is the next day from 15:00 UTC on, and what was given on the day before does not count.
+        Program.objects.update(time_zone="Asia/Tokyo")
+        unit = type(unit).objects.select_related("program").get()
+        told = {"unit": unit, "kind": "earn", "n": 1, "d_pending": 0, "d_reserved": 0, "d_debt": 0}
+        for day in (1, 2):
+            Day.objects.create(**told, day=date(2026, 6, day), counter="issuance", plus=100, minus=0, d_available=100)
+        used = {**told, "kind": "capture", "counter": "redemption", "day": date(2026, 6, 3)}
+        Day.objects.create(**used, plus=0, minus=50, d_available=-50)
+        since = datetime(2026, 6, 1, hour, tzinfo=UTC)
+        assert queries.usual_share(unit=unit, since=since) == share

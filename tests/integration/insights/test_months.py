@@ -126,6 +126,14 @@ class TestTheMonths:
         list(count_months(at=NIGHT))
         assert everything() == set()
 
+    def test_go_with_receipts_that_vanish(self, program):
+        bought(program, [("a", noon("1998-06-30"), 500)])
+        list(count_months(at=NIGHT))
+        assert everything() != set()
+        Receipt.objects.all().delete()
+        list(count_months(at=NIGHT))
+        assert everything() == set()
+
     def test_count_orders_in_another_currency_without_their_money(self, program):
         bought(program, [("a", noon("1998-06-01"), 500)])
         bought(program, [("b", noon("1998-06-01"), 90_000)], currency="JPY")

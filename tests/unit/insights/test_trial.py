@@ -106,5 +106,20 @@ class TestAForecast:
         assert sums_of(sums, UseWay.NONE)["owed"] == 300
         assert forecast(sums=sums, way=UseWay.NONE, share=60, last=date(2026, 5, 31)) == 300 + 6 * 100 - 300
 
+    @pytest.mark.parametrize(
+        ("last", "gone"),
+        [
+            # Of November 14 or 15 of 30 days; at the end of a month all of it, and nothing of the one that follows.
+            (date(2026, 5, 14), 7 + 60 + 30 * 14 // 30),
+            (date(2026, 5, 15), 7 + 60 + 30 * 15 // 30),
+            (date(2026, 4, 30), 7 + 60),
+            (date(2026, 5, 31), 7 + 60 + 30),
+        ],
+    )
+    def test_made_within_a_month_lets_run_out_what_does_by_the_same_day(self, last, gone):
+        sums = {f"2026-0{month} {name}": 100 for month in range(1, 6) for name in ("orders", "given")}
+        sums |= {"2026-01 none owed": 500, "due none 2026-05": 7, "due none 2026-10": 60, "due none 2026-11": 30}
+        assert forecast(sums=sums, way=UseWay.NONE, share=60, last=last) == 500 + 6 * 100 - gone
+
     def test_is_not_made_of_a_short_time(self):
         assert forecast(sums=tried(past(1)), way=UseWay.NONE, share=60, last=date(2026, 2, 28)) is None

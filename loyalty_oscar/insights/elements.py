@@ -1,0 +1,154 @@
+"""What each part of a program did in a year: features say it of their own, and it is counted each night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from loyalty_oscar.kernel.periods import local_day, start_of_day
+from loyalty_oscar.kernel.rounding import half_up
+from loyalty_oscar.people.models import Receipt
+from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.hooks import SKIP, Hook
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import count_members, read_versions
+from loyalty_oscar.program.rows import write_rows
+
+from .effects import Group
+from .models import Element
+from .queries import GivenRow, given, value_of
+
+#: A year is so many days that are over.
+DAYS = 365
+#: What gave points: a giver and its thing.
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YearOfUnit:
+    """
+    A year of a unit, from `since` to before `until`: how many members there are, how many of them `bought` in it, what
+    each thing of a giver `gave`, and what a point buys (`value`, minor units; None: nobody said it).
+    """
+
+    unit: Unit
+    since: datetime
+    until: datetime
+    members: int
+    bought: int
+    gave: Mapping[Place, GivenRow]
+    value: Fraction | None
+
+    def cost(self, *places: Place) -> int | None:
+        """Return what these gave and did not take back, by what that buys (minor units); None: nobody can say."""
+        points = sum(self.gave[place].net for place in places if place in self.gave)
+        if not points:
+            return 0
+        return None if self.value is None else max(0, half_up(exact=points * self.value))
+
+    def takers(self, place: Place) -> int:
+        """Return how many members got something of it."""
+        return self.gave[place].members if place in self.gave else 0
+
+    def day(self, moment: datetime | None) -> date | None:
+        """Return the day of the program in which a moment lies."""
+        return None if moment is None else local_day(at=moment, zone=self.unit.program.time_zone)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ElementYear:
+    """What a feature says of one of its parts; see `models.Element`. Without `held` nobody was held out."""
+
+    item: str
+    name: str
+    since: date | None
+    cost: int | None
+    uptake: int | None
+    could: int | None
+    told: Group | None = None
+    held: Group | None = None
+
+
+class Elements(Protocol):
+    """
+    Parts of a program of one kind: rules, levels, campaigns. `title` is what one of them is called.
+
+    Those that are in force are named, and those that were in the year.
+    """
+
+    title: Any
+
+    def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
+        """Return what each of them did in a year."""
+        ...
+
+
+elements: Hook[Elements] = Hook("elements", Elements, on_error=SKIP)
+
+
+def titles_of_elements() -> dict[str, str]:
+    """Return what an element of each kind is called, in order."""
+    return {name: str(elements.get(name).title) for name in elements}
+
+
+def count_elements(*, at: datetime) -> Iterator[int]:
+    """Count what the parts of each program with members did in the year that is over; yields how many parts."""
+    read_versions()
+    units = Unit.objects.using(write_db()).filter(program__members__isnull=False).distinct()
+    for unit in units.select_related("program").order_by("pk"):
+        year = year_of(unit=unit, at=at)
+        rows = [_row(year, kind, one) for kind, found in elements.each(year=year) for one in found]
+        with transaction.atomic(using=write_db()):
+            Element.objects.using(write_db()).filter(program=unit.program_id).delete()
+            write_rows(rows=rows)
+        yield len(rows)
+
+
+def year_of(*, unit: Unit, at: datetime) -> YearOfUnit:
+    """Return the year of a unit that ends with the day before the program's day of a moment."""
+    zone = unit.program.time_zone
+    today = local_day(at=at, zone=zone)
+    first = today - timedelta(days=DAYS)
+    since, until = start_of_day(day=first, zone=zone), start_of_day(day=today, zone=zone)
+    orders = Receipt.objects.using(write_db()).filter(program=unit.program_id, member__isnull=False, is_gone=False)
+    bought = orders.filter(placed_at__gte=since, placed_at__lt=until).values("member").distinct().count()
+    rows = given(unit=unit, first=first, last=today - timedelta(days=1))
+    return YearOfUnit(
+        unit=unit,
+        since=since,
+        until=until,
+        members=count_members(program=unit.program),
+        bought=bought,
+        gave={(row.giver, row.item): row for row in rows},
+        value=value_of(unit=unit),
+    )
+
+
+def _row(year: YearOfUnit, kind: str, one: ElementYear) -> Element:
+    return Element(
+        program=year.unit.program,
+        kind=kind,
+        item=one.item,
+        name=one.name,
+        day=year.day(year.until),
+        since=one.since,
+        cost=one.cost,
+        uptake=one.uptake,
+        could=one.could,
+        told=one.told and one.told.members,
+        told_bought=one.told and one.told.buyers,
+        held=one.held and one.held.members,
+        held_bought=one.held and one.held.buyers,
+    )
+
+
+def elements_of(*, unit: Unit) -> list[Element]:
+    """Return what was counted of a unit's program, kind by kind, most used first. One query."""
+    order = {name: number for number, name in enumerate(titles_of_elements())}
+    rows = Element.objects.filter(program=unit.program_id, kind__in=order)
+    return sorted(rows, key=lambda row: (order[row.kind], -(row.uptake or 0), row.name, row.item))

@@ -1,0 +1,3 @@
+"""What campaigns and their letters did in a year: the one place on this floor that knows them."""
+
+from . import elements  # noqa: F401 - registers its piece

@@ -1,0 +1,77 @@
+"""What each campaign and the letters did in a year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Min, Q
+from django.utils.translation import pgettext, pgettext_lazy
+
+from loyalty_oscar.journeys.models import Campaign, CampaignText, Occurrence
+from loyalty_oscar.journeys.results import ToldGroup, side_by_side
+from loyalty_oscar.people.models import Consent
+
+from ..effects import Group
+from ..elements import ElementYear, YearOfUnit, elements
+
+
+class CampaignParts:
+    """
+    Campaigns that are in force, or came to somebody. Who ordered in the days after used it, of those whose days are
+    over; the same is asked of those who were held out.
+    """
+
+    title = pgettext_lazy("loyalty", "Campaign")
+
+    def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
+        came = Occurrence.objects.filter(at__gte=year.since, at__lt=year.until, state=Occurrence.State.DONE)
+        campaigns = Campaign.objects.filter(program=year.unit.program_id).select_related("program")
+        campaigns = campaigns.filter(Q(is_on=True) | Q(pk__in=came.values("campaign")))
+        return [
+            self._of(campaign, year) for campaign in campaigns.annotate(first=Min("occurrences__at")).order_by("pk")
+        ]
+
+    def _of(self, campaign: Campaign, year: YearOfUnit) -> ElementYear:
+        reached, held = side_by_side(campaign=campaign, since=year.since, at=year.until)
+        return ElementYear(
+            item=str(campaign.pk),
+            name=campaign.name,
+            since=year.day(campaign.starts_at or campaign.first),
+            cost=year.cost(("campaigns", str(campaign.pk))),
+            uptake=reached.ordered,
+            could=reached.members,
+            told=held and _group(reached),
+            held=held and _group(held),
+        )
+
+
+def _group(found: ToldGroup) -> Group:
+    return Group(members=found.members, buyers=found.ordered)
+
+
+class LetterParts:
+    """The letters of campaigns: members who allow them. Nobody knows what a letter costs the shop to send."""
+
+    title = pgettext_lazy("loyalty", "Mails")
+
+    def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
+        texts = CampaignText.objects.filter(campaign__program=year.unit.program_id)
+        if not texts.exists():
+            return []
+        allowing = Consent.objects.filter(purpose=Consent.Purpose.LETTERS, is_current=True, withdrawn_at=None)
+        of_members = allowing.filter(member__program=year.unit.program_id, member__merged_into=None)
+        first = Occurrence.objects.filter(campaign__program=year.unit.program_id).aggregate(of=Min("told_at"))["of"]
+        return [
+            ElementYear(
+                item="letters",
+                name=pgettext("loyalty", "Letters of campaigns"),
+                since=year.day(first),
+                cost=None,
+                uptake=of_members.filter(confirmed_at__isnull=False, member__user__isnull=False).count(),
+                could=year.members,
+            )
+        ]
+
+
+elements.register("campaigns", order=40)(CampaignParts())
+elements.register("letters", order=70)(LetterParts())
