@@ -136,6 +136,11 @@ def take(*, desk: Desk, only: list[str]) -> None:
             link.first.click()
             desk.page.wait_for_load_state()
             desk.keep(name)
+    if wanted("program-choose"):
+        desk.go("/admin/loyalty_program/program/choose/")
+        desk.page.locator(".submit-row [type=submit]").click()
+        desk.page.wait_for_load_state()
+        desk.keep("program-choose")
     if wanted("member-"):
         of_a_member(desk=desk)
     if wanted("dashboard-"):
