@@ -38,9 +38,9 @@ class TrialResult:
     is_changed: bool
 
     def costs(self) -> list[tuple[str, str]]:
-        """Return the ways of using it, each with the worth of what is used and its share of turnover, in words."""
+        """Return the ways in which some is used, each with the worth of that and its share of turnover, in words."""
         told = []
-        for way, _given, _back, used, _worth, part, *_rest in self.summary.rows:
+        for way, _given, _back, used, _worth, part, *_rest in self.summary.rows[: list(UseWay).index(UseWay.NONE)]:
             cost = worth(unit=self.unit, points=used) or words.points(unit=self.unit, points=used)
             if part != "":
                 text = pgettext("loyalty", "%(cost)s, which is %(share)s of turnover")

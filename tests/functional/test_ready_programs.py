@@ -13,6 +13,7 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.ready import READY
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Program, Reward, State, TermsVersion
 from loyalty_oscar.program.words import points
 from loyalty_oscar.redemption.models import UseTerms
@@ -161,6 +162,13 @@ class TestTheCost:
         assert "A first basket of 2 pieces for €50.00 brings 2 stars, worth €1.00." in html
         assert "A first basket of 2 pieces for €50.00 brings €1.00." in html
         assert "of turnover" not in html
+
+    def test_is_left_out_where_nothing_is_listed_that_tries_programs(self, owner, monkeypatch):
+        monkeypatch.setattr(wizard, "preset_costs", Hook("none_of_these", wizard.PresetCosts, on_error=RAISE))
+        monkeypatch.delitem(Hook.every, "none_of_these")
+        answer = owner.post(page(), ANSWERS)
+        assert [card.cost for card in answer.context["cards"]] == [wizard.PresetCost()] * len(CODES)
+        assert "are not in it" not in text(answer)
 
     def test_leaves_nothing_behind(self, owner):
         orders()

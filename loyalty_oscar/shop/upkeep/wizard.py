@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 
 from .presets import Answers, Preset, draft_of, free_code, make, on_offer
-from .setup import SetupResult
+from .setup import SetupResult, make_ready
 from .setup_page import STYLES, may_set_up
 
 NAME = "loyalty_program_program_choose"
@@ -181,10 +181,15 @@ def _costs(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tup
     ask = preset_costs.first()
     if ask is None:
         return "", [PresetCost() for _code in offered]
-    told = {"name": "…", "currency": _currency(), "answers": answers, "at": at}
+    # No letter is sent by a draft that is taken back again.
+    told = {
+        code: replace(preset.choices(answers=answers, currency=_currency()), has_campaigns=False)
+        for code, preset in offered.items()
+    }
+    ready = partial(make_ready, name="…", currency=_currency(), live=False, at=at)
     with transaction.atomic(using=write_db()):
         try:
-            drafts = [make(preset=preset, code=free_code(code=code), **told) for code, preset in offered.items()]
+            drafts = [ready(code=free_code(code=code), choices=choices) for code, choices in told.items()]
             forget_cache()
             return ask(drafts=drafts, at=at)
         finally:
