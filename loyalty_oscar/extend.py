@@ -125,8 +125,10 @@ from loyalty_oscar.shop.storefront.request_hooks import (
     view_frames,
 )
 from loyalty_oscar.shop.upkeep.doctor import Finding, Level, doctor_checks
-from loyalty_oscar.shop.upkeep.setup import SetupStep, setup_steps
+from loyalty_oscar.shop.upkeep.presets import Preset, presets
+from loyalty_oscar.shop.upkeep.setup import ReadyLevel, SetupStep, setup_steps
 from loyalty_oscar.shop.upkeep.uninstall import UninstallNote, UninstallStep, uninstall_notes, uninstall_steps
+from loyalty_oscar.shop.upkeep.wizard import PresetCost, PresetCosts, preset_costs
 
 __all__ = [
     "BadRule",
@@ -180,6 +182,9 @@ __all__ = [
     "Person",
     "Planned",
     "PlannedList",
+    "Preset",
+    "PresetCost",
+    "PresetCosts",
     "PriceReduction",
     "Pricing",
     "ProductPicker",
@@ -189,6 +194,7 @@ __all__ = [
     "Purchase",
     "PurchaseGifts",
     "Question",
+    "ReadyLevel",
     "ReasonWords",
     "ReferralCheck",
     "RehearsalPart",
@@ -251,6 +257,8 @@ __all__ = [
     "page_guards",
     "payments",
     "planned_lists",
+    "preset_costs",
+    "presets",
     "price_reductions",
     "pricings",
     "product_names",

@@ -148,6 +148,11 @@ def take(*, desk: Desk, only: list[str]) -> None:
             desk.page.locator("#result_list").get_by_role("link", name=title).click()
             desk.page.wait_for_load_state()
             desk.keep(name, tallest=1000)
+    if wanted("program-choose"):
+        desk.go("/admin/loyalty_program/program/choose/")
+        desk.page.locator(".submit-row [type=submit]").click()
+        desk.page.wait_for_load_state()
+        desk.keep("program-choose")
     if wanted("member-"):
         of_a_member(desk=desk)
     if wanted("dashboard-"):

@@ -123,7 +123,7 @@ class _Purse:
     def __init__(self, way: UseWay, law: Law, add: Callable[[datetime, str, int], None]) -> None:
         self.way, self.law = way, law
         self.lots: dict[int, _Lot] = {}
-        self.debt = 0
+        self.debt, self._over = 0, 0
         self._add = add
 
     def there(self) -> list[_Lot]:
@@ -195,7 +195,11 @@ class _Purse:
             self.add(at, "owed", -paid)
             self.add(at, "debt", -paid)
         if self.way != UseWay.NONE:
-            self._out(lot, lot.left if self.way == UseWay.ALL else lot.left * self.law.share // 100, "used", at)
+            used = lot.left
+            if self.way == UseWay.SHARE:
+                # What no whole point was made of counts for the next: else nobody would use a share of single stars.
+                used, self._over = divmod(lot.left * self.law.share + self._over, 100)
+            self._out(lot, used, "used", at)
 
     def _out(self, lot: _Lot, points: int, name: str, at: datetime) -> None:
         lot.left -= points

@@ -15,11 +15,11 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.worth import amount, rate_of
+from loyalty_oscar.program.worth import amount, rate_of, worth
 
 from .laws import price_of
 from .models import Trial
-from .tables import Column, FiguresTable, Sort
+from .tables import Column, FiguresTable, Sort, share
 from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
 
 
@@ -37,6 +37,17 @@ class TrialResult:
     share: int
     by_share: Sequence[TrialMonth]
     reached: tuple[int, int]
+
+    def costs(self) -> list[tuple[str, str]]:
+        """Return the ways in which some is used, each with the worth of that and its share of turnover, in words."""
+        told = []
+        for way, _given, _back, used, _worth, part, *_rest in self.summary.rows[: list(UseWay).index(UseWay.NONE)]:
+            cost = worth(unit=self.unit, points=used) or words.points(unit=self.unit, points=used)
+            if part != "":
+                text = pgettext("loyalty", "%(cost)s, which is %(share)s of turnover")
+                cost = text % {"cost": cost, "share": share(part)}
+            told.append((way, cost))
+        return told
 
     def tables(self) -> list[FiguresTable]:
         """Return all of its tables."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
-from loyalty_oscar.program.models import ProductSet, Program, Reward, Unit
+from loyalty_oscar.program.models import ProductSet, Program, Reward, State, Unit
 from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -60,6 +60,17 @@ def in_column(*, campaign: Campaign, points: int | None) -> Any:
 
 referents.register("campaign")(row_of(Campaign))
 referents.register("goal")(row_of(Goal))
+
+
+@contributions.register("admin:program", "letters", order=30)
+def letters_to_read(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the letters of a draft, each with the page on which it is read and switched on; nothing without any."""
+    user, is_draft = request.user, subject.state == State.DRAFT
+    if not is_draft or not any(user.has_perm(f"loyalty_journeys.{name}_campaign") for name in ("view", "change")):
+        return None
+    rows = Campaign.objects.filter(program=subject).order_by("-is_on", "name")
+    found = [(row, reverse("admin:loyalty_journeys_campaign_change", args=[row.pk])) for row in rows]
+    return ("loyalty/admin/letters_to_read.html", {"letters": found}) if found else None
 
 
 @reward_uses.register("campaigns")

@@ -6,7 +6,7 @@ Each is added switched off, with its texts in the languages of the shop that kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -194,15 +194,18 @@ READY = (
 )
 
 
-def add_ready(*, unit: Unit, at: datetime) -> list[Campaign]:
-    """Add the ready campaigns whose codes a program does not have yet, switched off; returns those that were added."""
+def add_ready(*, unit: Unit, at: datetime, on: Collection[str] = ()) -> list[Campaign]:
+    """
+    Add the ready campaigns whose codes a program does not have yet, switched off but for those that are named `on`;
+    returns those that were added.
+    """
     db, program = write_db(), unit.program
     with transaction.atomic(using=db):
         there = set(Campaign.objects.using(db).filter(program=program).values_list("code", flat=True))
-        return [_add(ready, unit, at) for ready in READY if ready.code not in there]
+        return [_add(ready, unit, at, ready.code in on) for ready in READY if ready.code not in there]
 
 
-def _add(ready: ReadyCampaign, unit: Unit, at: datetime) -> Campaign:
+def _add(ready: ReadyCampaign, unit: Unit, at: datetime, is_on: bool) -> Campaign:
     db, rate = write_db(), rate_of(unit=unit)
     points = USUAL if rate is None else -(-ready.minor * rate.points // rate.minor)
     campaign = Campaign.objects.using(db).create(
@@ -213,7 +216,7 @@ def _add(ready: ReadyCampaign, unit: Unit, at: datetime) -> Campaign:
         points=points if ready.minor else 0,
         params=dict(ready.params),
         starts_at=at,
-        is_on=False,
+        is_on=is_on,
         **ready.more,
     )
     CampaignText.objects.using(db).bulk_create(

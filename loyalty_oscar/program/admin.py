@@ -10,7 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.options import IncorrectLookupParameters, InlineModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
@@ -56,6 +56,7 @@ from .queries import count_members
 from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
 from .segment_words import set_codes_of
+from .terms_text import terms_to_fill_in
 from .words import day
 from .zones import InProgramZone, NamesZone, known_zones
 
@@ -280,6 +281,18 @@ class WorthInline(admin.TabularInline):
         return money.in_words(minor=row.minor, currency=row.currency) if row.pk else ""
 
 
+def first_terms(program: Program | None) -> list[dict[str, Any]]:
+    """Return what stands in the form for the first terms of a draft, to be filled in; nothing where there are any."""
+    # As it is stored, whatever is typed on the page: who leaves the text alone writes no terms.
+    stored = Program.objects.filter(pk=program.pk, state=State.DRAFT, terms=None).first() if program else None
+    if stored is None:
+        return []
+    language = languages()[0]
+    # With the ends of lines that browsers send back.
+    text = terms_to_fill_in(program=stored, language=language).replace("\n", "\r\n")
+    return [{"version": 1, "language": language, "text": text}]
+
+
 class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
@@ -287,7 +300,9 @@ class TermsInline(NoDelete, NamesZone, admin.StackedInline):
     form = TermsForm
     formset = Rows
     fields = (("version", "language", "starts_at"), "text")
-    extra = 0
+
+    def get_extra(self, request: HttpRequest, obj: Program | None = None, **kwargs: Any) -> int:
+        return len(first_terms(obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -360,6 +375,12 @@ class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InPr
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Program | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name",)}
+
+    def get_formset_kwargs(
+        self, request: HttpRequest, obj: Program, inline: InlineModelAdmin[Any, Any], prefix: str
+    ) -> dict[str, Any]:
+        told = super().get_formset_kwargs(request, obj, inline, prefix)
+        return {**told, "initial": first_terms(obj)} if isinstance(inline, TermsInline) else told
 
     def get_urls(self) -> list[URLPattern]:
         step = path(

@@ -26,7 +26,7 @@ class ShopConfig(AppConfig):
             receivers,
         )
         from .storefront import basket_holds, delivery, newcomers, shown_total  # noqa: F401 - each registers its pieces
-        from .upkeep import checks, setup_page  # noqa: F401 - each registers its pieces
+        from .upkeep import checks, setup_page, wizard  # noqa: F401 - each registers its pieces
 
         nav.add()
         for feature in FEATURES:

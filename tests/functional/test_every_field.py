@@ -494,10 +494,13 @@ def keeping():
 
 @pytest.fixture
 def setting_up(db, staff):  # noqa: F811
-    """The forms that set a shop's first program up: points, and cashback."""
+    """The forms that set a shop's first program up: ready ones, points, and cashback."""
     client = staff(superuser=True)[1]
     address = reverse("admin:loyalty_program_program_set_up")
+    ready = door_at("ready programs", client, reverse("admin:loyalty_program_program_choose"), "often")
+    ready.data["make"] = ["points"]
     return [
+        ready,
         door_at("set up points", client, address, "spend"),
         door_at("set up cashback", client, f"{address}?kind=cashback", "percent"),
     ]

@@ -52,6 +52,7 @@ def front_of(*, request: Any, at: datetime) -> dict[str, Any]:
         "jobs": _jobs() if looks else [],
         "tasks": tasks_of(user=user),
         "setup_url": admin_url("loyalty_program_program_set_up") if may_set_up(user) else "",
+        "choose_url": admin_url("loyalty_program_program_choose") if may_set_up(user) else "",
     }
 
 

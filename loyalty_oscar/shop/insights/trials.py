@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +91,8 @@ def _step(trial: Trial, at: datetime) -> int:
     trial.otherwise = {key: tried.otherwise for key, tried in laws.items()}
     ids = next(portions(orders=_orders(trial), after=trial.cursor), [])
     if ids:
-        trial.sums = {key: _played(tried, trial, key, ids) for key, tried in laws.items()}
+        customers = _customers(ids, trial.until, laws.values())
+        trial.sums = {key: _played(tried, trial, key, customers) for key, tried in laws.items()}
         last = get_model("order", "Order").objects.using(write_db()).values_list("user_id", flat=True).get(pk=ids[-1])
         trial.cursor, trial.done = last if isinstance(last, int) else str(last), trial.done + len(ids)
     else:
@@ -99,14 +101,21 @@ def _step(trial: Trial, at: datetime) -> int:
     return len(ids)
 
 
-def _played(tried: Tried, trial: Trial, key: str, ids: Sequence[int]) -> dict[str, int]:
+def _customers(ids: Sequence[int], until: datetime, laws: Iterable[Tried]) -> list[list[Past]]:
+    """Return the orders with these ids customer by customer, each in order of time."""
+    codes = sync.set_codes().union(*(tried.sets for tried in laws))
+    found: dict[Any, list[OrderFacts]] = defaultdict(list)
+    for order in gather(order_ids=ids, at=until, set_codes=codes):
+        found[order.user_id].append(order)
+    return [
+        [_past(one) for one in sorted(own, key=lambda one: (one.placed_at, one.order_id))] for own in found.values()
+    ]
+
+
+def _played(tried: Tried, trial: Trial, key: str, customers: Iterable[Sequence[Past]]) -> dict[str, int]:
     play = Play(law=tried.law, until=trial.until, sums=Counter(trial.sums.get(key, {})))
-    of_customers: dict[Any, list[OrderFacts]] = {}
-    for order in gather(order_ids=ids, at=trial.until, set_codes=sync.set_codes() | tried.sets):
-        of_customers.setdefault(order.user_id, []).append(order)
-    for own in of_customers.values():
-        own.sort(key=lambda order: (order.placed_at, order.order_id))
-        play.play(orders=[_past(order) for order in own])
+    for own in customers:
+        play.play(orders=own)
     return play.sums
 
 
@@ -137,8 +146,44 @@ def _orders(trial: Trial) -> QuerySet[Any]:
     program = trial.program
     serves = program.is_default or program.sites.exists()
     orders = orders_of(program=program) if serves else get_model("order", "Order").objects.using(write_db()).all()
-    placed = orders.filter(user_id__isnull=False, date_placed__gte=trial.since, date_placed__lt=trial.until)
+    return _placed(orders, trial.since, trial.until)
+
+
+def _placed(orders: QuerySet[Any], since: datetime, until: datetime) -> QuerySet[Any]:
+    placed = orders.filter(user_id__isnull=False, date_placed__gte=since, date_placed__lt=until)
     return statuses.standing(orders=placed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sketch:
+    """Trials of programs that nobody chose yet: what each found, and on how many of the `total` orders."""
+
+    trials: list[Trial]
+    orders: int
+    total: int
+
+
+def sketch(*, units: Sequence[Unit], since: datetime, until: datetime) -> Sketch:
+    """
+    Try programs on orders of all sites at once, with nothing saved: where there are many, those of every so many-th
+    customer.
+    """
+    orders = _placed(get_model("order", "Order").objects.using(write_db()).all(), since, until)
+    total = orders.count()
+    customers = list(orders.order_by("user_id").values_list("user_id", flat=True).distinct())
+    some = customers[:: max(1, -(-total // AT_ONCE))]
+    ids = list(orders.filter(user_id__in=some).values_list("pk", flat=True))
+    live = Unit.objects.filter(program__state=State.LIVE).order_by("-program__is_default", "pk").first()
+    share = usual_share(unit=live, since=since)
+    laws = [law_of(unit=unit, at=until, share=share) for unit in units]
+    customers, trials = _customers(ids, until, laws), []
+    for unit, tried in zip(units, laws, strict=True):
+        key = str(unit.program_id)
+        trial = Trial(program=unit.program, since=since, until=until, share=share)
+        trial.versions, trial.otherwise = {key: unit.program.version}, {key: tried.otherwise}
+        trial.sums = {key: _played(tried, trial, key, customers)}
+        trials.append(trial)
+    return Sketch(trials=trials, orders=len(ids), total=total)
 
 
 def unfinished() -> list[int]:

@@ -115,9 +115,13 @@ def is_in_its_dates(offer: Any, at: datetime) -> bool:
 
 @setup_steps.register("redemption", order=20)
 def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
-    """Make the limits of the program (none at all, to begin with) and the one offer that serves all programs."""
-    _terms, made = UseTerms.objects.get_or_create(program=ready.program)
-    (ready.made if made else ready.there).append("Customers can use what they have in the basket")
+    """
+    Make the limits of the program (none at all, to begin with; with a card nothing can be used but for its reward) and
+    the one offer that serves all programs.
+    """
+    terms, made = UseTerms.objects.get_or_create(program=ready.program, defaults={"is_on": not ready.choices.card})
+    if terms.is_on:
+        (ready.made if made else ready.there).append("Customers can use what they have in the basket")
     if our_offers().exists():
         ready.there.append("Offer “Loyalty points” among Oscar's offers")
         return

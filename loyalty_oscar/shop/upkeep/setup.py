@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
@@ -40,13 +41,37 @@ class WrongValue(LoyaltyError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReadyLevel:
+    """
+    A level: its name, and those in other languages; from how many coins in a calendar year; the points that it gets in
+    percent of what everybody gets; and what is off all prices for it (percent, 0 = nothing).
+    """
+
+    name: str
+    names: Mapping[str, str]
+    coins: int
+    color: str
+    percent: int = 100
+    off: int = 0
+
+
+BRONZE = ReadyLevel(name="Bronze", names={"pl": "Brązowy", "ru": "Бронза"}, coins=0, color="#94470A")
+SILVER = ReadyLevel(name="Silver", names={"de": "Silber", "pl": "Srebrny", "ru": "Серебро"}, coins=250, color="#55636A")
+GOLD = ReadyLevel(name="Gold", names={"pl": "Złoty", "ru": "Золото"}, coins=1000, color="#8A6100")
+#: Levels with more: 2 % for Bronze are 3 % for Silver, 5 % for Gold.
+RICHER = (BRONZE, replace(SILVER, percent=150), replace(GOLD, percent=250))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
     """
     What a shop keeper chose for a new program: the words for its points by language and plural form, what has to be
     paid for so many points (one) and what a hundred are worth (minor units), the return period, and where days begin.
 
-    `is_money` makes each point a minor unit of the program's currency: cashback. `has_levels` adds levels with more,
-    `has_campaigns` the ready campaigns, switched off.
+    `is_money` makes each point a minor unit of the program's currency: cashback. With `is_per_piece` each piece brings
+    one in place of what is paid. With `card` (points; 0 = none) they are used for one reward alone, a basket that costs
+    so much less as they are worth. `friends_minor` (minor units; 0 = nothing) is what somebody who invites gets, and
+    the friend. `has_campaigns` adds the ready campaigns, switched off but for those whose codes are in `campaigns`.
     """
 
     names: dict[str, dict[str, str]]
@@ -55,9 +80,14 @@ class Choices:
     hold_days: int
     time_zone: str
     points: int = 1
+    expiry_months: int = 12
     is_money: bool = False
-    has_levels: bool = False
+    is_per_piece: bool = False
+    levels: tuple[ReadyLevel, ...] = ()
+    card: int = 0
+    friends_minor: int = 0
     has_campaigns: bool = False
+    campaigns: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -74,6 +104,10 @@ class SetupResult:
     choices: Choices
     made: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
+
+    def points_for(self, *, minor: int) -> int:
+        """Return the points that are worth so much, rounded up (minor units)."""
+        return minor if self.unit.is_money else -(-100 * minor // self.choices.worth_minor)
 
 
 class SetupStep(Protocol):
@@ -135,10 +169,15 @@ def make_ready(
         ready = _program(code=code, name=name, currency=currency, choices=choices)
         setup_steps.tell(ready=ready, at=at)
         if live and ready.program.state == State.DRAFT:
-            change_state(program=ready.program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
+            go_live(program=ready.program, at=at)
             ready.made.append(WENT_LIVE)
         ready.program.refresh_from_db()
     return ready
+
+
+def go_live(*, program: Program, at: datetime) -> None:
+    """Switch a draft on; orders placed from then on earn."""
+    change_state(program=program, to=State.LIVE, actor=ACTOR, at=at, reason="loyalty_setup --live")
 
 
 def _program(*, code: str | None, name: str, currency: str, choices: Choices | None) -> SetupResult:
@@ -148,7 +187,7 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
     if program:
         unit = program.unit_or_none
         ready = SetupResult(program=program, unit=unit or _unit(program, chosen), choices=chosen)
-        ready.there.append(f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}")
+        ready.there.append(as_it_stands(program=program))
     else:
         program = Program(
             code=code or chosen.code,
@@ -156,6 +195,7 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
             currency=currency,
             time_zone=chosen.time_zone,
             hold_days=chosen.hold_days,
+            expiry_months=chosen.expiry_months,
             is_default=not Program.objects.filter(is_default=True).exists(),
         )
         _save(program)
@@ -168,6 +208,11 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
     (ready.there if unit else ready.made).append(f"{counts}: {languages}")
     _worth(ready)
     return ready
+
+
+def as_it_stands(*, program: Program) -> str:
+    """Return a program that was there already, in plain words."""
+    return f"Program “{program.name}” ({program.code}), {program.state}, {program.currency}"
 
 
 def _save(row: Program | Unit | PointWorth) -> None:

@@ -29,7 +29,7 @@ from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.zones import known_zones
 
-from .setup import CREDIT, MOST_BACK, NAMES, Choices, cashback, coin, make_ready
+from .setup import CREDIT, MOST_BACK, NAMES, RICHER, Choices, cashback, coin, make_ready
 
 #: What nobody means who types it: more percent than this come back of each purchase.
 MOST_TYPED = 50
@@ -100,7 +100,8 @@ class Beginning(forms.Form):
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("has_levels", "hold_days", "time_zone")}
+        levels = RICHER if self.cleaned_data["has_levels"] else ()
+        return {"levels": levels, **{name: self.cleaned_data[name] for name in ("hold_days", "time_zone")}}
 
 
 class SetUpForm(Beginning):

@@ -30,6 +30,8 @@ NONSENSE = [
     ("setup --cashback 0", "--cashback is a percentage"),
     ("setup --cashback -1", "--cashback is a percentage"),
     ("setup --cashback much", "--cashback is a percentage"),
+    ("setup --preset club2", "invalid choice: 'club2'"),
+    ("setup --preset club --levels", "--preset says itself"),
     ("setup --anyway", "--anyway goes with --live"),
     ("reconcile --since soon", "'soon' is no moment"),
     ("reconcile --since 2999-01-01", "lies in the future"),

@@ -72,6 +72,11 @@ class TestTheWaysOfUsing:
         found = sums_of(tried(past(1, gone=1, back=20), past(2, days=30)), UseWay.ALL)
         assert (found["given"], found["used"], found["debt"], found["owed"]) == (200, 150, 0, 0)
 
+    @pytest.mark.parametrize(("orders", "used"), [(1, 0), (2, 1), (5, 3), (10, 6)])
+    def test_add_up_a_share_of_orders_that_bring_single_points(self, orders, used):
+        found = sums_of(tried(*(past(number, 1, days=number) for number in range(1, orders + 1))), UseWay.SHARE)
+        assert (found["given"], found["used"]) == (orders, used)
+
 
 class TestTheEnd:
     def test_leaves_out_what_comes_after_it(self):

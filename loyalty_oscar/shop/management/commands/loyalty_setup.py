@@ -17,6 +17,7 @@ from loyalty_oscar.program.models import State
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
 from loyalty_oscar.shop.upkeep import setup
+from loyalty_oscar.shop.upkeep.presets import Answers, make, presets
 from loyalty_oscar.shop.upkeep.setup import MOST_BACK, WENT_LIVE, SetupResult, make_ready
 
 from ..command import LoyaltyCommand, WrongUsage
@@ -55,6 +56,12 @@ class Command(LoyaltyCommand):
         parser.add_argument("--name", default=NAME, help=f"its name as customers read it after “the” (default: {NAME})")
         parser.add_argument("--currency", default=None, help="code such as EUR (default: OSCAR_DEFAULT_CURRENCY)")
         parser.add_argument(
+            "--preset",
+            choices=[code for code, preset in presets.items() if preset.is_there],
+            default=None,
+            help="a ready program as the admin offers them, under its own code; one that is there is left as it is",
+        )
+        parser.add_argument(
             "--cashback",
             default=None,
             metavar="PERCENT",
@@ -91,6 +98,7 @@ class Command(LoyaltyCommand):
         code: str | None,
         name: str,
         currency: str | None,
+        preset: str | None,
         cashback: str | None,
         levels: bool,
         campaigns: bool,
@@ -100,17 +108,18 @@ class Command(LoyaltyCommand):
     ) -> None:
         if anyway and not live:
             raise WrongUsage("--anyway goes with --live")
+        if preset and (cashback or levels or campaigns):
+            raise WrongUsage("--preset says itself what is collected, and has levels and campaigns or none")
         currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
         chosen = setup.usual(currency=currency) if cashback is None else setup.cashback(percent=part_of(typed=cashback))
         is_chosen = levels or campaigns or cashback is not None
-        program = {
-            "code": code,
-            "name": name,
-            "currency": currency,
-            "choices": replace(chosen, has_levels=levels, has_campaigns=campaigns) if is_chosen else None,
-        }
+        chosen = replace(chosen, levels=setup.RICHER if levels else (), has_campaigns=campaigns)
+        program = {"name": name, "currency": currency, "at": clock.now()}
         try:
-            ready = make_ready(**program, live=False, at=clock.now())
+            if preset:
+                ready = make(preset=presets.get(preset), code=code or preset, answers=Answers(), **program)
+            else:
+                ready = make_ready(code=code, choices=chosen if is_chosen else None, live=False, **program)
         except setup.WrongValue as wrong:
             raise WrongUsage(str(wrong)) from wrong
         self.tell(ready)
@@ -121,7 +130,8 @@ class Command(LoyaltyCommand):
             if is_open and not anyway:
                 raise CommandError("it is not live: say first what those words mean, or say --anyway")
             self.rehearse(anyway)
-            ready = make_ready(**program, live=True, at=clock.now())
+            setup.go_live(program=ready.program, at=clock.now())
+            ready.program.refresh_from_db()
             self.say(WENT_LIVE)
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.signals import post_delete, post_save, pre_save
+from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
+from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Reward
@@ -151,7 +153,15 @@ def reward_saved(sender: Any, instance: Reward, **kwargs: Any) -> None:
 
 @setup_steps.register("rewards", order=21)
 def let_rewards_be_used(*, ready: SetupResult, at: datetime) -> None:
-    """Make the offers of the kinds of which there are rewards."""
+    """Make the reward of a full card, where one was chosen, and the offers of the kinds of which there are rewards."""
+    price = ready.choices.card
+    if price and not Reward.objects.filter(program=ready.program).exists():
+        minor = price * ready.choices.worth_minor // 100
+        amount = money.in_words(minor=minor, currency=ready.program.currency)
+        name = pgettext("loyalty", "A full card: %(amount)s off") % {"amount": amount}
+        told = {"kind": OFF, "params": {"amount": minor}, "price": price, "cost_minor": minor}
+        Reward.objects.create(program=ready.program, code="full-card", name=name, **told)
+        ready.made.append(f"Reward “{name}”")
     ready.made.extend(f"Offer “{name}” among Oscar's offers" for name in make_missing())
 
 
