@@ -28,7 +28,7 @@ class LinesFormField(forms.CharField):
         return super().has_changed(self.to_python(initial), self.to_python(data))
 
 
-class LinesField(models.TextField):
+class LinesField(models.TextField):  # type: ignore[type-arg]  # It takes none as it runs.
     """Text of several lines in a row; for the database a text as any other."""
 
     def formfield(self, **kwargs: Any) -> Any:

@@ -1,9 +1,11 @@
 """A receipt says whether a member bought, also once nobody can say who. Of who was forgotten before this, nobody can."""
 
+from typing import Any
+
 from django.db import migrations, models
 
 
-def fill(apps, schema_editor):
+def fill(apps: Any, schema_editor: Any) -> None:
     rows = apps.get_model("loyalty_people", "Receipt").objects.using(schema_editor.connection.alias)
     rows.filter(member__isnull=False).update(is_member=True)
 
