@@ -32,7 +32,7 @@ from loyalty_oscar.program import clock, delivery, words
 from loyalty_oscar.program.apart import apart
 from loyalty_oscar.program.conf import BINDING_DAYS, conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Delivery, Member, Program, ProgramSite, State, Unit
+from loyalty_oscar.program.models import Delivery, Event, Member, Program, ProgramSite, State, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import begun_units
 
@@ -226,11 +226,19 @@ class _Play:
             return Happened(day=day)
         with clock.at(worked):
             self._work(worked, PLAYED if is_due else DAILY)
+        if not is_due and not self._is_news():
+            return Happened(day=day)
         self._tell(worked, ends)
         happened = self._happened(day, worked)
         if is_due or happened.lines or happened.mails:
             self.worked, self.due = day, self._due_days(worked)
         return happened
+
+    def _is_news(self) -> bool:
+        """Return whether campaigns did anything on a day on which nothing else is due."""
+        db = write_db()
+        is_new = Event.objects.using(db).filter(is_new=True).exists()
+        return is_new or Entry.objects.using(db).filter(pk__gt=self.last_entry).exists()
 
     def _due_days(self, at: datetime) -> set[date]:
         """Return the days after a moment on which something is due, as it stands then, each with the one after it."""
