@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyalty_insights', '0003_trial'),
+        ('loyalty_insights', '0004_checkup_and_aims'),
         ('loyalty_program', '0004_remembered'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyalty_journeys', '0004_remembered'),
+        ('loyalty_journeys', '0005_calendar'),
     ]
 
     operations = [
