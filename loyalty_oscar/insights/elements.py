@@ -135,15 +135,15 @@ def _row(year: YearOfUnit, kind: str, one: ElementYear) -> Element:
         kind=kind,
         item=one.item,
         name=one.name,
-        day=year.day(year.until),
+        day=local_day(at=year.until, zone=year.unit.program.time_zone),
         since=one.since,
         cost=one.cost,
         uptake=one.uptake,
         could=one.could,
-        told=one.told and one.told.members,
-        told_bought=one.told and one.told.buyers,
-        held=one.held and one.held.members,
-        held_bought=one.held and one.held.buyers,
+        told=one.told.members if one.told else None,
+        told_bought=one.told.buyers if one.told else None,
+        held=one.held.members if one.held else None,
+        held_bought=one.held.buyers if one.held else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Min, Q
 from django.utils.translation import pgettext, pgettext_lazy
@@ -27,21 +28,21 @@ class CampaignParts:
         came = Occurrence.objects.filter(at__gte=year.since, at__lt=year.until, state=Occurrence.State.DONE)
         campaigns = Campaign.objects.filter(program=year.unit.program_id).select_related("program")
         campaigns = campaigns.filter(Q(is_on=True) | Q(pk__in=came.values("campaign")))
-        return [
-            self._of(campaign, year) for campaign in campaigns.annotate(first=Min("occurrences__at")).order_by("pk")
-        ]
+        rows = Occurrence.objects.filter(campaign__program=year.unit.program_id).order_by()
+        firsts = dict(rows.values_list("campaign").annotate(Min("at")))
+        return [self._of(campaign, firsts.get(campaign.pk), year) for campaign in campaigns.order_by("pk")]
 
-    def _of(self, campaign: Campaign, year: YearOfUnit) -> ElementYear:
+    def _of(self, campaign: Campaign, first: datetime | None, year: YearOfUnit) -> ElementYear:
         reached, held = side_by_side(campaign=campaign, since=year.since, at=year.until)
         return ElementYear(
             item=str(campaign.pk),
             name=campaign.name,
-            since=year.day(campaign.starts_at or campaign.first),
+            since=year.day(campaign.starts_at or first),
             cost=year.cost(("campaigns", str(campaign.pk))),
             uptake=reached.ordered,
             could=reached.members,
-            told=held and _group(reached),
-            held=held and _group(held),
+            told=_group(reached) if held else None,
+            held=_group(held) if held else None,
         )
 
 

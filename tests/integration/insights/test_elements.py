@@ -9,7 +9,9 @@ from loyalty_oscar.insights.checkup_tables import advice, checkup, parts
 from loyalty_oscar.insights.elements import ElementYear, count_elements, elements, elements_of
 from loyalty_oscar.insights.models import Element, Given
 from loyalty_oscar.insights.packing import pack
+from loyalty_oscar.journeys.carrying import carry_out_one
 from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.journeys.occasions import is_held_out
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.models import Member, PointWorth
 from loyalty_oscar.redemption.models import Claim, ClaimStep
@@ -218,6 +220,21 @@ class TestACampaign:
         row = counted(unit)["campaigns", str(campaign.pk)]
         assert (row.told, row.told_bought, row.held, row.held_bought) == (4, 1, 3, 2)
         assert advice(unit=unit, row=row, paid=0)[0] == "wait"
+
+    @pytest.mark.parametrize(("allowing", "state"), [(True, "held"), (False, "skipped")])
+    def test_leaves_out_only_those_to_whom_it_could_come(self, unit, allowing, state):
+        campaign = says(self.surprise(unit, percent=99))
+        salt = unit.program.salt
+        member = next(one for one in members(unit, 30) if is_held_out(salt=salt, member_id=one.pk, percent=99))
+        if allowing:
+            allows(member)
+        told = {"campaign": campaign, "program": unit.program, "member": member, "state": "planned", "is_open": True}
+        row = Occurrence.objects.create(
+            **told, source="surprise:2026-06", due_at=NOW, at=NOW, points=0, because={"c": "surprise"}
+        )
+        carry_out_one(occurrence_id=row.pk, at=NOW)
+        row.refresh_from_db()
+        assert row.state == state
 
     def test_says_nothing_of_an_effect_where_nobody_is_left_out(self, unit):
         campaign = a_campaign(unit, "surprise", starts_at=NOW - timedelta(days=200))
