@@ -229,7 +229,6 @@ class TestACampaign:
         if allowing:
             allows(member)
         told = {"campaign": campaign, "program": unit.program, "member": member, "state": "planned", "is_open": True}
-        why = {"because": {"c": "surprise"}}
         row = Occurrence.objects.create(
             **told, source="surprise:2026-06", due_at=NOW, at=NOW, points=0, because={"c": "surprise"}
         )
