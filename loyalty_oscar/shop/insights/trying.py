@@ -55,7 +55,7 @@ class TryForm(forms.Form):
         label=pgettext_lazy("loyalty", "Side by side with"),
         queryset=Program.objects.none(),
         required=False,
-        empty_label=pgettext_lazy("loyalty", "no other draft"),
+        empty_label=pgettext_lazy("loyalty", "No other draft"),
         error_messages={
             "invalid_choice": pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
         },
