@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from django.utils.html import escape, format_html, linebreaks
 from django.utils.safestring import SafeString, mark_safe
@@ -55,9 +56,12 @@ def letter_of(*, message: Message) -> Letter:
 
 
 def _html(message: Message) -> SafeString:
-    """Return the text as HTML. Its link is one wherever it stands alone, and not as a part of another address."""
+    """
+    Return the text as HTML. Its link is one wherever it stands alone, and not as a part of another address; it reads as
+    the shop's name on the net, for what follows is signed and long.
+    """
     alone = rf"(?<![\w/=&?%#]){re.escape(message.link)}(?=[^\w/]*(?:\s|$))"
-    link = format_html('<a href="{0}">{0}</a>', message.link)
+    link = format_html('<a href="{}">{}</a>', message.link, urlsplit(message.link).netloc)
     between = re.split(alone, message.text) if message.link else [message.text]
     return mark_safe(linebreaks(link.join(escape(part) for part in between)))
 
