@@ -113,7 +113,7 @@ def while_planning_or_giving(at: datetime, box: Mailbox, strike, span: float, ch
 
 def while_sending(at: datetime, box: Mailbox, strike, span: float, chance: random.Random) -> bool:
     """Strike while the mail server has some message and has not answered; returns False where none was sent."""
-    box.answer(chance.randrange(MEMBERS))
+    box.answer(chance.randrange(2 * MEMBERS))
     pid = a_worker(at)
     while not box.holds.wait(0.01):
         if os.waitpid(pid, os.WNOHANG) != (0, 0):

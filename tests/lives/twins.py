@@ -46,6 +46,7 @@ from .campaigns import DONE, PLANNED, SKIPPED, Occurrence
 from .seen import Difference
 from .stage import Stage
 
+STANDS = (DONE, PLANNED)
 #: Why a gift was skipped that another order may have had a part in.
 DECIDED = ("nothing_left", "too_soon", "gives_less", "not_for_them")
 #: A gift by the names that both lives share: campaign, person, source.
@@ -84,9 +85,9 @@ class Twin:
         self.campaigns = self._campaigns(stage)
 
     def _campaigns(self, stage: Stage) -> dict[Gift, Occurrence]:
-        """What campaigns planned and gave, the last of each level and goal."""
-        found = {}
-        for (code, user, source), row in stage.oracle.campaigns.rows.items() if stage.oracle.campaigns else ():
+        """What campaigns planned and gave; of the climbs of somebody the last one, of those that stand if any do."""
+        found, rows = {}, stage.oracle.campaigns.rows.items() if stage.oracle.campaigns else ()
+        for (code, user, source), row in sorted(rows, key=lambda one: one[1].state in STANDS):
             kind, _colon, detail = source.partition(":")
             if row.order is not None:
                 source = f"{self.labels[row.order]}:{detail.partition(':')[2]}"
@@ -151,7 +152,7 @@ def _undecided(one: Twin, other: Twin, *, never: str) -> set[Gift]:
 def _stand(twin: Twin, *, but: Collection[Gift]) -> dict[Gift, str]:
     """Return the gifts that stand or come, but for these."""
     rows = ((gift, row.state) for gift, row in twin.campaigns.items() if gift not in but)
-    return {gift: state for gift, state in rows if state in (DONE, PLANNED)}
+    return {gift: state for gift, state in rows if state in STANDS}
 
 
 def _ran_out() -> set[int]:
@@ -176,7 +177,7 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     }
     spoilt = {one.people[order.owner] for label, order in one.orders.items() if label in promised}
     undecided = _undecided(one, other, never=never)
-    spoilt |= {who for _code, who, _source in undecided}
+    loose = one.is_loose | other.is_loose | {who for _code, who, _source in undecided}
     order = one.orders.get(never)
     was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
     late = one.people.get(order.owner) if was_ready else None
@@ -187,7 +188,7 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
     for name in ("points", "lots", "levels", "gifts", "friends"):
         mine, theirs = getattr(one, name), getattr(other, name)
         for who in sorted(mine.keys() | theirs.keys()):
-            if name in ("points", "lots") and who in one.is_loose | other.is_loose:
+            if name in ("points", "lots") and who in loose:
                 continue
             if who in spoilt and name in ("points", "lots", "levels", "gifts"):
                 continue
