@@ -28,13 +28,11 @@ from loyalty_oscar.program.queries import earns_at
 from .giving import NothingLeft, State, count, post
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
-from .planning import stand_again
+from .planning import GIVES_LESS, let_less_come
 from .queries import PROMISED, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
-#: Why a promise does not come of which another one gives more.
-GIVES_LESS = "gives_less"
 
 
 def carry_out(*, at: datetime) -> Iterator[int]:
@@ -99,18 +97,9 @@ def _carry_out(*, occurrence_id: int, account_id: int | None, at: datetime) -> b
         occurrence.save(using=write_db(), update_fields=["state", "is_open", "at", "because", "is_kept"])
         if not code:
             post(occurrence=occurrence, because=because, at=at)
-        elif code != GIVES_LESS and occurrence.campaign.is_promise:
-            _let_less_come(occurrence, at)
+        elif code != GIVES_LESS:
+            let_less_come(occurrence=occurrence, at=at)
         return not code
-
-
-def _let_less_come(occurrence: Occurrence, at: datetime) -> None:
-    """Plan anew what gave way to one that comes no more: what gives less was promised, too."""
-    rows = Occurrence.objects.using(write_db()).filter(PROMISED, member=occurrence.member, source=occurrence.source)
-    others = list(rows.exclude(pk=occurrence.pk).select_related("campaign").order_by("pk"))
-    for other in others if all(other.state != State.DONE for other in others) else ():
-        if other.state == State.SKIPPED and other.because["c"] == GIVES_LESS and not other.barred_by:
-            stand_again(occurrence=other, at=at)
 
 
 def _open_rows(pk: int, at: datetime) -> QuerySet[Occurrence]:

@@ -24,7 +24,7 @@ from loyalty_oscar.program.queries import begun_units, earns_at
 from .giving import State, revoke, undo
 from .models import Campaign, Occurrence
 from .occasions import OF_ORDERS, ORDER_FINAL, ORDER_PLACED, ORDER_RETURNED, WARRANTY, in_time
-from .planning import WITHDRAWN, coming, plan, stand_again
+from .planning import WITHDRAWN, coming, gave_way, plan, stand_again
 from .queries import all_campaigns
 
 GONE = Because("order_gone")
@@ -93,9 +93,13 @@ def _about_orders(program_id: int) -> list[Campaign]:
 
 
 def _known(orders: Sequence[OrderFacts]) -> list[Occurrence]:
-    """Return what is known of these orders, by campaign: the budgets of several are counted back in order of key."""
+    """
+    Return what is known of these orders, by campaign: the budgets of several are counted back in order of key. What
+    gave way comes first, so that it goes before the better one that it would come instead of.
+    """
     rows = Occurrence.objects.using(write_db()).filter(order_id__in=[order.order_id for order in orders])
-    return list(rows.select_related("campaign__reward", "campaign__program").order_by("campaign_id", "pk"))
+    found = rows.select_related("campaign__reward", "campaign__program").order_by("campaign_id", "pk")
+    return sorted(found, key=lambda row: not gave_way(occurrence=row))
 
 
 def _judged(orders: Sequence[OrderFacts], known: Sequence[Occurrence]) -> Iterator[tuple[Occurrence, bool]]:
@@ -103,7 +107,7 @@ def _judged(orders: Sequence[OrderFacts], known: Sequence[Occurrence]) -> Iterat
     by_id = {order.order_id: order for order in orders}
     for occurrence in known:
         order = by_id[occurrence.order_id or 0]
-        is_open = occurrence.state in (State.PLANNED, State.DONE)
+        is_open = occurrence.state in (State.PLANNED, State.DONE) or gave_way(occurrence=occurrence)
         if is_open or _is_withdrawn(occurrence):
             yield occurrence, occurrence.campaign.occasion in has_occasions(order=order, campaign=occurrence.campaign)
 

@@ -27,6 +27,7 @@ from loyalty_oscar.program.registries import promise_of
 from .channels import LETTER
 from .models import Campaign, Occurrence
 from .occasions import occasions
+from .planning import GIVES_LESS, let_less_come, to_withdraw
 
 #: The topic of the contract notice that something is somebody's.
 TOPIC = "points-gift"
@@ -118,8 +119,7 @@ def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> Outcome
 def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> None:
     """Undo what campaigns planned or brought a member for a source."""
     rows = Occurrence.objects.using(write_db()).filter(member_id=member_id, source=source)
-    open_ones = rows.filter(state__in=(State.PLANNED, State.DONE)).order_by("pk")
-    for pk in open_ones.values_list("pk", flat=True):
+    for pk in to_withdraw(rows=rows).values_list("pk", flat=True):
         undo(occurrence_id=pk, because=because, at=at)
 
 
@@ -127,6 +127,8 @@ def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> 
 def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
     """
     Take back what an occurrence brought, or have one that is planned not come; returns how many points it had brought.
+
+    What gave way to it comes instead; what gave way itself, and goes too, does so no more.
     """
     db = write_db()
     with transaction.atomic(using=db):
@@ -135,7 +137,10 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
         lock(account_id=open_account(member=occurrence.member, unit=occurrence.member.program.unit).pk)
         told = {"is_open": False, "at": at, "because": occurrence.now_because(because)}
         one = Occurrence.objects.using(db).filter(pk=occurrence_id)
+        if one.filter(state=State.SKIPPED, because__c=GIVES_LESS).update(**told):
+            return 0
         if one.filter(state=State.PLANNED).update(state=State.SKIPPED, **told):
+            let_less_come(occurrence=occurrence, at=at)
             return 0
         if not one.filter(state=State.DONE).update(state=State.BACK, **told):
             return 0
@@ -144,4 +149,5 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
             return 0
         counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
         counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
+        let_less_come(occurrence=occurrence, at=at)
     return occurrence.points

@@ -22,7 +22,7 @@ from .carrying import carry_out_one
 from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
-from .planning import again, coming, plan
+from .planning import again, coming, plan, to_withdraw
 from .queries import PROMISED, given_to, speaks_against
 
 
@@ -177,10 +177,9 @@ def undo_act(*, user_id: Any, occasion: str, detail: str = "", at: datetime, but
     Points that were used become points to make up. What was never given, or is taken back already, is left alone.
     """
     source = source_of(occasion=occasion, detail=detail)
-    there = Occurrence.objects.using(write_db()).filter(source=source, state__in=(State.DONE, State.PLANNED))
-    there = there.filter(given_to(user_id=user_id)).select_related("campaign")
+    there = Occurrence.objects.using(write_db()).filter(given_to(user_id=user_id), source=source)
     there = there.exclude(program=but) if but else there
-    return sum(_withdraw(occurrence, at) for occurrence in there.order_by("pk"))
+    return sum(_withdraw(occurrence, at) for occurrence in to_withdraw(rows=there.select_related("campaign")))
 
 
 def _withdraw(occurrence: Occurrence, at: datetime) -> int:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -26,7 +27,7 @@ from loyalty_oscar.program.rows import write_rows
 
 from .models import Campaign, Occurrence
 from .occasions import LATE_DAYS, WARRANTY, due_after, in_time, look_back, moment_of, occasions, source_of
-from .queries import campaigns_about
+from .queries import PROMISED, campaigns_about
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
@@ -35,6 +36,10 @@ State = Occurrence.State
 MAY_CHANGE = ("not_for_them", "not_a_buyer", "told_too_late", "nothing_left", "no_consent")
 #: What was withdrawn for one of these reasons comes again when it is told again.
 WITHDRAWN = ("campaign_withdrawn", "goal_missed", "order_gone")
+#: Why a promise does not come of which another one gives more.
+GIVES_LESS = "gives_less"
+#: What goes with its occasion: planned, given, or skipped because another one gives more.
+STANDING = Q(state__in=(State.PLANNED, State.DONE)) | Q(state=State.SKIPPED, because__c=GIVES_LESS)
 
 
 def coming(
@@ -114,6 +119,35 @@ def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
     now = {"state": State.PLANNED, "is_open": True, "at": at, "because": occurrence.now_because(because)}
     rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk)
     rows.update(due_at=max(occurrence.due_at or at, at), **now)
+
+
+def let_less_come(*, occurrence: Occurrence, at: datetime) -> None:
+    """
+    Plan anew what gave way to one that comes no more, for the caller who has locked the account: what gives less was
+    promised, too. After what staff took back for good nothing comes instead.
+    """
+    if occurrence.barred_by or not occurrence.campaign.is_promise:
+        return
+    rows = Occurrence.objects.using(write_db()).filter(PROMISED, member=occurrence.member, source=occurrence.source)
+    others = list(rows.exclude(pk=occurrence.pk).select_related("campaign").order_by("pk"))
+    for other in others if all(other.state != State.DONE for other in others) else ():
+        if gave_way(occurrence=other) and not other.barred_by:
+            stand_again(occurrence=other, at=at)
+
+
+def gave_way(*, occurrence: Occurrence) -> bool:
+    """Return whether something does not come because another one gives more."""
+    return occurrence.state == State.SKIPPED and occurrence.because.get("c") == GIVES_LESS
+
+
+def to_withdraw(*, rows: QuerySet[Occurrence]) -> QuerySet[Occurrence]:
+    """
+    Return what of these goes with its occasion, by campaign: the budgets of several are counted back in order of key.
+
+    What gave way goes first, so that it does not come as the better one falls with it.
+    """
+    # Of the three states "skipped" is the last in the alphabet.
+    return rows.filter(STANDING).order_by("-state", "campaign_id", "pk")
 
 
 def find(*, at: datetime, after: int = 0) -> Iterator[tuple[int, int]]:

@@ -18,10 +18,10 @@ from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
 from loyalty_oscar.program.signals import level_lost, level_reached, member_joined
 
-from .giving import State, undo
+from .giving import undo
 from .models import Campaign, CampaignText, Goal, Occurrence
 from .occasions import JOINED, LEVEL
-from .planning import tell
+from .planning import tell, to_withdraw
 from .queries import all_campaigns, campaigns_about
 
 for _signal in (post_save, post_delete):
@@ -52,8 +52,7 @@ def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetim
         return
     first = periods.local_day(at=since, zone=campaigns[0].program.time_zone).isoformat()
     rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id)
-    rows = rows.filter(state__in=(State.PLANNED, State.DONE)).select_related("campaign").order_by("campaign_id", "pk")
-    for row in rows:
+    for row in to_withdraw(rows=rows.select_related("campaign")):
         _level, reached, day = row.source.split(":")
         if int(reached) > rank and day >= first:
             undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)

@@ -3,7 +3,8 @@ What the oracle says of campaigns: who comes into which, when it is due, and wha
 
 An occasion comes once a member and campaign (`source`). It waits until it is due, and the job asks then what stands:
 it is given, or skipped with its why. What an order or a level had brought goes with it, and comes again with it; what
-was skipped for another reason stays so, but for what the nights find anew.
+gave way to another gift comes as that one falls, where its own occasion stands; what was skipped for another reason
+stays so, but for what the nights find anew.
 """
 
 from __future__ import annotations
@@ -136,30 +137,31 @@ class Campaigns:
 
     def withdraw(self, source: str, *, member: int, why: str, at: datetime) -> None:
         """What happened did not."""
-        for row in self.rows.values():
-            if (row.member, row.source) == (member, source):
-                self._undo(row, why, at)
+        self._undo([row for row in self.rows.values() if (row.member, row.source) == (member, source)], why, at)
 
     def fell(self, member: int, *, rank: int, since: datetime, at: datetime) -> None:
         """A return took the levels above one, the first of which had been climbed to since a moment."""
+        lost = []
         for row in self.rows.values():
             if row.member == member and row.source.startswith("level:"):
                 _level, reached, day = row.source.split(":")
                 if int(reached) > rank and day >= self.day_of(since).isoformat():
-                    self._undo(row, "campaign_withdrawn", at)
+                    lost.append(row)
+        self._undo(lost, "campaign_withdrawn", at)
 
     def follow(self, orders: Iterable[tuple[int, Any]], at: datetime) -> None:
         """See which occasions these orders have by now."""
         mine = [(pk, order) for pk, order in orders if order.owner is not None and order.parts]
         known = {pk: [row for row in self.rows.values() if row.order == pk] for pk, _order in mine}
+        gone = []
         for pk, order in mine:
             for row in known[pk]:
                 campaign = self.all[row.campaign]
-                stands = campaign.occasion in _occasions(order, campaign)
-                if row.state in (PLANNED, DONE) and not stands:
-                    self._undo(row, "order_gone", at)
-                elif row.state in (SKIPPED, BACK) and row.why in WITHDRAWN and stands:
+                if campaign.occasion not in _occasions(order, campaign):
+                    gone.append(row)
+                elif row.state in (SKIPPED, BACK) and row.why in WITHDRAWN:
                     self._stand_again(row, at)
+        self._undo(gone, "order_gone", at)
         for pk, order in mine:
             there = {row.campaign for row in known[pk]}
             is_recent = order.final_at is not None and order.final_at > at - RETURNED_WITHIN
@@ -183,13 +185,26 @@ class Campaigns:
     def _stand_again(self, row: Occurrence, at: datetime) -> None:
         row.state, row.at, row.due_at, row.why = PLANNED, at, max(row.due_at, at), ""
 
-    def _undo(self, row: Occurrence, why: str, at: datetime) -> None:
-        if row.state not in (PLANNED, DONE):
+    def _undo(self, rows: Iterable[Occurrence], why: str, at: datetime) -> None:
+        """The occasions of these are gone; then what gave way to them and whose occasion stands comes instead."""
+        gone = [row for row in rows if row.state in (PLANNED, DONE) or row.why == "gives_less"]
+        fallen = [row for row in gone if row.state in (PLANNED, DONE)]
+        for row in gone:
+            if row.state == DONE:
+                self.given[row.campaign] -= 1
+                self.spent[row.campaign] -= self.all[row.campaign].points
+            row.state, row.why, row.at = BACK if row.state == DONE else SKIPPED, why, at
+        for row in fallen:
+            self._let_less_come(row, at)
+
+    def _let_less_come(self, row: Occurrence, at: datetime) -> None:
+        """One of several promises for a source comes no more: those that give less are looked at again."""
+        if not self.all[row.campaign].is_promise:
             return
-        if row.state == DONE:
-            self.given[row.campaign] -= 1
-            self.spent[row.campaign] -= self.all[row.campaign].points
-        row.state, row.why, row.at = BACK if row.state == DONE else SKIPPED, why, at
+        others = self._others(row)
+        for other in others:
+            if other.why == "gives_less" and all(one.state != DONE for one in others):
+                self._stand_again(other, at)
 
     # Found -------------------------------------------------------------------------------------------------------
 
@@ -204,9 +219,9 @@ class Campaigns:
             if self.keys[one.code] > last and self._find(one, at, rank_of):
                 last = self.keys[one.code]
         self.found_on = today, last
-        due = [row for row in self.rows.values() if row.state == PLANNED and row.due_at <= at]
-        for row in sorted(due, key=lambda row: row.due_at):
-            self._carry_out(row, at, rank_of, is_frozen)
+        while due := [row for row in self.rows.values() if row.state == PLANNED and row.due_at <= at]:
+            for row in sorted(due, key=lambda row: row.due_at):
+                self._carry_out(row, at, rank_of, is_frozen)
 
     def _find(self, campaign: Campaign, at: datetime, rank_of: Callable[[int], int]) -> bool:
         """Plan what is found for a campaign; returns whether anything was, planned already or not."""
@@ -265,6 +280,8 @@ class Campaigns:
         if row.state == DONE:
             self.given[campaign.code] += 1
             self.spent[campaign.code] += campaign.points
+        elif row.why != "gives_less":
+            self._let_less_come(row, at)
 
     def _against(self, row: Occurrence, campaign: Campaign, at: datetime, rank_of: Any, is_frozen: Any) -> str:
         """Return what speaks against a gift by now, in the words of the product."""
@@ -302,18 +319,22 @@ class Campaigns:
 
     def _is_outdone(self, row: Occurrence, campaign: Campaign, rank: int) -> bool:
         """Of several that promise something for one source that which gives most counts, once."""
-        others = [
-            other
-            for other in self.rows.values()
-            if other is not row and (other.member, other.source) == (row.member, row.source)
-            and self.all[other.campaign].is_promise
-        ]  # fmt: skip
+        others = self._others(row)
         if any(other.state == DONE for other in others):
             return True
         waiting = [self.all[other.campaign] for other in others if other.state == PLANNED]
         return any(
             self._place(one) < self._place(campaign) and self._has_left(one) and rank >= one.rank for one in waiting
         )
+
+    def _others(self, row: Occurrence) -> list[Occurrence]:
+        """What other campaigns promised for the same source."""
+        return [
+            other
+            for other in self.rows.values()
+            if other is not row and (other.member, other.source) == (row.member, row.source)
+            and self.all[other.campaign].is_promise
+        ]  # fmt: skip
 
     def _place(self, campaign: Campaign) -> tuple[int, int]:
         return -campaign.weight, self.keys[campaign.code]

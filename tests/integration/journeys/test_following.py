@@ -7,6 +7,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys import following
 from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.journeys.operations import take_back
 from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
@@ -225,6 +226,42 @@ class TestACampaignInProductSets:
         assert whys(order_id=order.pk) == [("planned", "")]
         send_back(order, 1, on=day(5, 4))
         assert whys(order_id=order.pk) == [("skipped", "order_gone")]
+
+    @pytest.mark.parametrize(("delay", "before"), [(12, (0, 0)), (0, (80, 0))], ids=["waiting", "given"])
+    def test_that_falls_with_them_leaves_its_place_to_one_that_gives_less(self, unit, member, cats, delay, before):
+        a_campaign(unit, "order-final", points=20)
+        best = a_campaign(unit, "order-final", points=80, params={"sets": ["cats"]}, delay_days=delay)
+        order = arrive(buy(member.user, (cats, 1), (a_product("Dog food"), 1), on=day(5, 1)), on=day(5, 3))
+        a_night(day(5, 4))
+        assert has(member) == before
+
+        send_back(order, 1, on=day(5, 6))
+        assert whys(campaign=best) == [("back" if before[0] else "skipped", "order_gone")]
+        assert [a_night(day(5, number)) for number in (7, 15, 16)] == [1, 0, 0]
+        assert has(member) == (20, 0)
+        cancel(order, on=day(5, 17))
+        assert (has(member), a_night(day(5, 18))) == ((0, 0), 0)
+        assert_clean()
+
+    def test_that_gave_way_comes_no_more_once_its_own_goods_are_gone(self, unit, member, cats):
+        a_campaign(unit, "order-final", points=20, params={"sets": ["cats"]})
+        best = a_campaign(unit, "order-final", points=80, delay_days=12)
+        order = arrive(buy(member.user, (cats, 1), (a_product("Dog food"), 1), on=day(5, 1)), on=day(5, 3))
+        a_night(day(5, 4))
+        send_back(order, 1, on=day(5, 6))
+        Campaign.objects.filter(pk=best.pk).update(is_on=False)
+
+        assert [a_night(day(5, number)) for number in (7, 15, 16)] == [0, 0, 0]
+        assert whys() == [("skipped", "order_gone"), ("skipped", "moment_over")]
+
+    def test_leaves_its_place_to_nothing_where_staff_took_it_back(self, unit, member, cats):
+        a_campaign(unit, "order-final", points=20)
+        best = a_campaign(unit, "order-final", points=80, params={"sets": ["cats"]})
+        arrive(buy(member.user, (cats, 1), on=day(5, 1)), on=day(5, 3))
+        a_night(day(5, 4))
+        take_back(occurrence=Occurrence.objects.get(campaign=best), actor="staff:1", at=day(5, 5))
+
+        assert (a_night(day(5, 6)), has(member)) == (0, (0, 0))
 
 
 class TestItsQueries:
