@@ -48,6 +48,8 @@ topics.register(LETTER)(
         payload={"occurrence": "key of the occurrence"},
     )
 )
+#: What the keys of all that campaigns bring begin with.
+FEATURE = "campaign"
 State = Occurrence.State
 
 
@@ -73,7 +75,7 @@ def _promise(occurrence: Occurrence) -> Promise:
 
 
 def _key(occurrence: Occurrence) -> str:
-    return f"campaign:{occurrence.campaign_id}:{occurrence.source}"
+    return f"{FEATURE}:{occurrence.campaign_id}:{occurrence.source}"
 
 
 def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
@@ -147,7 +149,25 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
         if revoke(occurrence=occurrence, because=because, at=at) == Outcome.KEPT:
             one.update(is_kept=True)
             return 0
-        counted = Campaign.objects.using(db).filter(pk=occurrence.campaign_id)
-        counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
-        let_less_come(occurrence=occurrence, at=at)
+        _count_back(occurrence, at)
     return occurrence.points
+
+
+def _count_back(occurrence: Occurrence, at: datetime) -> None:
+    counted = Campaign.objects.using(write_db()).filter(pk=occurrence.campaign_id)
+    counted.update(given=F("given") - 1, spent=F("spent") - occurrence.points)
+    let_less_come(occurrence=occurrence, at=at)
+
+
+def count_kept_back(*, member_id: int, key: str, at: datetime) -> None:
+    """
+    Count back what was kept because it was in use, and went back since, for the caller who has locked the account.
+    """
+    feature, _colon, rest = key.partition(":")
+    campaign_id, _colon, source = rest.partition(":")
+    if feature != FEATURE:
+        return
+    rows = Occurrence.objects.using(write_db()).filter(campaign=int(campaign_id), member=member_id, source=source)
+    for occurrence in rows.filter(state=State.BACK, is_kept=True).select_related("campaign__reward", "member"):
+        rows.update(is_kept=False)
+        _count_back(occurrence, at)

@@ -176,7 +176,7 @@ class Occurrence(models.Model):
     `at` is when it came into its `state`, and `because` says why. What staff took back (`barred_by`) is not given
     again. A planned one waits `is_open` until it is carried out when it is due (`due_at`); it goes with the order of
     `order_id`, and its member was written to at `told_at`. A reward that was used already when it was taken back
-    `is_kept`: its campaign counts it as given all the same.
+    `is_kept`: its campaign counts it as given all the same, until the order that used it comes to nothing, too.
     """
 
     class State(models.TextChoices):

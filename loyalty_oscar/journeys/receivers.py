@@ -1,6 +1,7 @@
 """
 Every change of a campaign, its texts or a goal counts the version up and makes this process forget what it remembered.
-Who joins, and who reaches a level, may bring something about; who loses the level by a return loses that, too.
+Who joins, and who reaches a level, may bring something about; who loses the level by a return loses that, too. A
+reward that was in use as it was taken back is counted back as it goes.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
-from loyalty_oscar.program.signals import level_lost, level_reached, member_joined
+from loyalty_oscar.program.signals import level_lost, level_reached, member_joined, reward_gone_back
 
-from .giving import undo
+from .giving import count_kept_back, undo
 from .models import Campaign, CampaignText, Goal, Occurrence
 from .occasions import JOINED, LEVEL
 from .planning import tell, to_withdraw
@@ -58,6 +59,12 @@ def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetim
             undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
 
 
+def went_back(sender: Any, member_id: int, key: str, at: datetime, **kwargs: Any) -> None:
+    """Count back the reward of a campaign that was in use as it was taken back."""
+    count_kept_back(member_id=member_id, key=key, at=at)
+
+
 member_joined.connect(joined, dispatch_uid="loyalty_oscar.journeys.joined")
 level_reached.connect(climbed, dispatch_uid="loyalty_oscar.journeys.climbed")
 level_lost.connect(fell, dispatch_uid="loyalty_oscar.journeys.fell")
+reward_gone_back.connect(went_back, dispatch_uid="loyalty_oscar.journeys.went_back")

@@ -23,6 +23,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.models import Member, Reward, Unit
 from loyalty_oscar.program.models import State as ProgramState
+from loyalty_oscar.program.signals import reward_gone_back
 
 from ..claims import BOUGHT, DONE, GIVEN_BACK, GOT, is_being_paid, is_over, stopped, terms_of, wanting
 from ..kinds import CODE, is_by_staff
@@ -153,6 +154,8 @@ def take_step(
     if to in (State.OVER, State.BACK):
         RewardCode.objects.using(write_db()).filter(claim=claim).update(claim=None)
     _write_down(claim, because, at, actor, note)
+    if to == State.BACK:
+        reward_gone_back.send(sender=Member, member_id=claim.member_id, key=claim.key, at=at)
     return True
 
 

@@ -12,6 +12,7 @@ from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program.models import ProductSet
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations import claims
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -197,6 +198,27 @@ class TestARewardThatWasUsed:
         cancel(order, on=day(5, 4))
         campaign.refresh_from_db()
         assert campaign.given == 1
+
+    @pytest.mark.parametrize("by_staff", [False, True])
+    def test_leaves_room_when_the_order_that_used_it_comes_to_nothing_later(self, unit, member, by_staff):
+        campaign = a_campaign(unit, "order-placed", points=0, reward=RewardFactory(program=unit.program), most=1)
+        order = buy(member.user, (a_product(), 1), on=day(5, 1))
+        a_night(day(5, 1))
+        Claim.objects.update(state="asked" if by_staff else "used")
+        cancel(order, on=day(5, 2))
+        campaign.refresh_from_db()
+        assert campaign.given == 1
+
+        if by_staff:
+            claims.give_back(claim=Claim.objects.get(), note="a mistake", actor="staff:1", at=day(5, 3))
+        else:
+            claims.go_back(Claim.objects.get(), "used", day(5, 3))
+        campaign.refresh_from_db()
+        assert (campaign.given, Claim.objects.get().state) == (0, "back")
+        cancel(order, on=day(5, 4), status="Pending")
+        assert a_night(day(5, 4)) == 1
+        campaign.refresh_from_db()
+        assert (campaign.given, Claim.objects.get().state) == (1, "open")
 
     def test_leaves_room_when_it_is_taken_back_unused(self, unit, member):
         campaign = a_campaign(unit, "order-placed", points=0, reward=RewardFactory(program=unit.program), most=1)
