@@ -29,6 +29,7 @@ from .occasions import (
     SURPRISE,
     Occasion,
     chance,
+    climb_of,
     days_between,
     is_held_out,
     months_before,
@@ -202,9 +203,11 @@ def _meant_for(program: Program, campaign: Campaign) -> QuerySet[Member]:
 
 
 def level_stands(*, occurrence: Occurrence, at: datetime) -> str:
-    """Who has fallen from a level again has not reached it."""
-    rank = int(occurrence.source.split(":")[1])
-    stands = (fact_of(name="tier_rank", member_id=occurrence.member_id, at=at) or 0) >= rank
+    """Who has fallen from a level again has not reached it; what a store told by itself stands."""
+    climb = climb_of(source=occurrence.source)
+    if climb is None:
+        return ""
+    stands = (fact_of(name="tier_rank", member_id=occurrence.member_id, at=at) or 0) >= climb[0]
     return "" if stands else "moment_over"
 
 

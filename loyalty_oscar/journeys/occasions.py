@@ -26,6 +26,7 @@ LATE_DAYS = 7
 #: A birthday is told so many days before the gift, where a campaign says nothing else.
 TOLD_DAYS = 30
 SOURCE = re.compile(r"[a-z0-9:._-]{1,70}")
+CLIMB = re.compile(r"level:(\d{1,9}):(\d{4}-\d\d-\d\d)")
 
 
 class FindsDue(Protocol):
@@ -110,6 +111,12 @@ def source_of(*, occasion: str, detail: str = "") -> str:
     if not SOURCE.fullmatch(source):
         raise LoyaltyError(f"what counts once is 1 to 70 of a-z 0-9 : . _ -, not {source!r}")
     return source
+
+
+def climb_of(*, source: str) -> tuple[int, str] | None:
+    """Return the rank and the day (ISO) of a climb to a level, None for what a store told of levels by itself."""
+    found = CLIMB.fullmatch(source)
+    return (int(found[1]), found[2]) if found else None
 
 
 def fold(*, word: str) -> str:

@@ -88,15 +88,17 @@ def tell(
     happened_at: datetime,
     at: datetime,
     about: Mapping[str, Any] | None = None,
+    but: Collection[int] = (),
 ) -> None:
     """
-    Plan what the campaigns of an occasion bring a member, in the caller's transaction; what was withdrawn comes again.
+    Plan what the campaigns of an occasion (`but` these) bring a member, in the caller's transaction; what was withdrawn
+    comes again.
 
     Nothing is asked where there is no such campaign.
     """
     read_versions()
     told = campaigns_about(program_id=program_id, occasion=occasion)
-    campaigns = [campaign for campaign in told if in_time(dated=campaign, at=happened_at)]
+    campaigns = [campaign for campaign in told if campaign.pk not in but and in_time(dated=campaign, at=happened_at)]
     if not campaigns:
         return
     source = source_of(occasion=occasion, detail=detail)

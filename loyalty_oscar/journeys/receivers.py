@@ -19,10 +19,10 @@ from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
 from loyalty_oscar.program.signals import level_lost, level_reached, member_joined, reward_gone_back
 
-from .giving import count_kept_back, undo
+from .giving import State, count_kept_back, undo
 from .models import Campaign, CampaignText, Goal, Occurrence
-from .occasions import JOINED, LEVEL
-from .planning import tell, to_withdraw
+from .occasions import JOINED, LEVEL, climb_of
+from .planning import stand_again, tell, to_withdraw
 from .queries import all_campaigns, campaigns_about
 
 for _signal in (post_save, post_delete):
@@ -36,13 +36,21 @@ def joined(sender: Any, member: Member, at: datetime, **kwargs: Any) -> None:
 
 
 def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetime, **kwargs: Any) -> None:
-    """Plan what a level brings that was reached: once for each climb to it."""
+    """
+    Plan what a level brings that was reached: once for each climb to it. A reward that an earlier climb brought, which
+    a return took, and that stayed because it was used is for this climb, and no other one comes.
+    """
     read_versions()
     if campaigns := campaigns_about(program_id=program_id, occasion=LEVEL):
         day = periods.local_day(at=at, zone=campaigns[0].program.time_zone)
         detail = f"{rank}:{day.isoformat()}"
         who: dict[str, Any] = {"program_id": program_id, "member_id": member_id}
-        tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at)
+        kept = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id, is_kept=True)
+        kept = kept.filter(state=State.BACK, barred_by="", source__startswith=f"{LEVEL}:{rank}:")
+        stays = {row.campaign_id: row for row in kept.select_related("campaign").order_by("pk")}
+        for row in stays.values():
+            stand_again(occurrence=row, at=at)
+        tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at, but=stays)
 
 
 def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetime, at: datetime, **kwargs: Any) -> None:
@@ -54,8 +62,8 @@ def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetim
     first = periods.local_day(at=since, zone=campaigns[0].program.time_zone).isoformat()
     rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id)
     for row in to_withdraw(rows=rows.select_related("campaign")):
-        _level, reached, day = row.source.split(":")
-        if int(reached) > rank and day >= first:
+        climb = climb_of(source=row.source)
+        if climb and climb[0] > rank and climb[1] >= first:
             undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
 
 

@@ -17,9 +17,10 @@ from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
 from loyalty_oscar.program.models import Member, ProductSet, Program
 from loyalty_oscar.program.operations import change_state, join, join_many
 from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep import jobs
-from loyalty_oscar.testing.factories import GoalFactory, SegmentFactory
+from loyalty_oscar.testing.factories import GoalFactory, RewardFactory, SegmentFactory
 from loyalty_oscar.tiers.models import Standing
 from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
@@ -261,6 +262,29 @@ class TestToldByTheHouse:
         send_back(arrive(other, on=day(5, 4)), 1, on=day(5, 5))
 
         assert whys() == [("done", ""), ("back", "campaign_withdrawn")]
+
+    def test_a_level_brings_a_reward_once_that_was_used_as_a_return_took_the_level(self, unit):
+        order = self.climbs(unit, points=0, reward=RewardFactory(program=unit.program))
+        assert a_night(day(5, 1)) == 1
+        Claim.objects.update(state="used")
+        send_back(order, 1, on=day(5, 2))
+        buy(Member.objects.get().user, (a_product(price="900.00"), 1), on=day(5, 3))
+
+        assert (a_night(day(5, 3)), whys(), Claim.objects.count()) == (1, [("done", "")], 1)
+        campaign = Campaign.objects.get()
+        assert (campaign.given, Claim.objects.get().state) == (1, "used")
+
+    def test_a_level_that_a_store_tells_of_by_itself_is_none_of_ours(self, unit):
+        order = self.climbs(unit, least_orders=0)
+        member = Member.objects.get()
+        act(program=unit.program, user_id=member.user_id, occasion="level", detail="gold", at=day(5, 1))
+        Campaign.objects.update(delay_days=1)
+        act(program=unit.program, user_id=member.user_id, occasion="level", detail="club", at=day(5, 1))
+        assert a_night(day(5, 2)) == 2
+        send_back(order, 1, on=day(5, 3))
+
+        states = dict(Occurrence.objects.values_list("source", "state"))
+        assert states == {"level:gold": "done", "level:club": "done", "level:3:2026-05-01": "back"}
 
     def test_a_goal_brings_it_and_takes_it_back_with_what_is_missed_again(self, unit):
         GoalFactory(program=unit.program, metric="orders", target=1, points=5, starts_at=day(1, 1))
