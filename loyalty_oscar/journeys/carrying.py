@@ -59,9 +59,8 @@ def carry_out(*, at: datetime) -> Iterator[int]:
 
 def _tried(pk: int, account_id: int | None, at: datetime) -> bool | None:
     try:
-        if account_id is None:
-            return carry_out_one(occurrence_id=pk, at=at)
-        return _carry_out(occurrence_id=pk, account_id=account_id, at=at)
+        done = _carry_out(occurrence_id=pk, account_id=account_id, at=at) if account_id is not None else None
+        return carry_out_one(occurrence_id=pk, at=at) if done is None else done
     except Exception:
         logger.exception("occurrence %s could not be carried out; the next run tries again", pk)
         return None
@@ -77,13 +76,16 @@ def carry_out_one(*, occurrence_id: int, at: datetime) -> bool:
 
 
 @outermost_retried
-def _carry_out(*, occurrence_id: int, account_id: int | None, at: datetime) -> bool:
+def _carry_out(*, occurrence_id: int, account_id: int | None, at: datetime) -> bool | None:
+    """Return whether it was given or said; None where the account is another member's since it was asked for."""
     with transaction.atomic(using=write_db()):
-        if account_id is not None:
-            lock(account_id=account_id)
+        account = lock(account_id=account_id) if account_id is not None else None
         occurrence = _open_rows(occurrence_id, at).first()
         if occurrence is None:
             return False
+        member = occurrence.member
+        if account and member.merged_into_id is None and account.member_id != member.pk:
+            return None
         because = Because.from_json(occurrence.because)
         code = why_not(occurrence=occurrence, at=at)
         if not code:

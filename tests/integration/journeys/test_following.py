@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
-from loyalty_oscar.journeys import following
+from loyalty_oscar.journeys import carrying, following
 from loyalty_oscar.journeys.models import Campaign, Occurrence
 from loyalty_oscar.journeys.operations import take_back
 from loyalty_oscar.ledger.operations import merge, unmerge
@@ -178,6 +178,22 @@ class TestAGiftOfAnOrderOfSomebodyWhoWasMergedForAWhile:
         cancel(order, on=day(5, 5))
         assert (has(member), has(other)) == ((0, 0), (0, 0))
         assert_clean()
+
+
+    def test_is_given_with_its_own_account_locked_where_they_part_in_that_night(self, unit, member, monkeypatch):
+        a_campaign(unit, "order-placed")
+        buy(member.user, (a_product(), 1), on=day(5, 1))
+        row, locked = merge(member=member, into=a_member(unit, "other@example.com"), actor="staff:1", at=day(5, 1)), []
+        tried, lock = carrying._tried, carrying.lock
+
+        def parted(*told):
+            unmerge(merge=row, actor="staff:1", at=day(5, 2))
+            return tried(*told)
+
+        monkeypatch.setattr(carrying, "_tried", parted)
+        monkeypatch.setattr(carrying, "lock", lambda **told: locked.append(lock(**told)) or locked[-1])
+        assert a_night(day(5, 2)) == 1
+        assert (has(member)[0], locked[-1].member_id) == (50, member.pk)
 
 
 class TestARewardThatWasUsed:
