@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -21,11 +21,11 @@ from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
 from loyalty_oscar.program import operations as program_operations
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.events import Topic, announce, tell_again, topics
+from loyalty_oscar.program.events import Topic, announce, announced, tell_again, topics
 from loyalty_oscar.program.registries import promise_of
 
 from .channels import LETTER
-from .models import Campaign, Occurrence
+from .models import Campaign, CampaignText, Occurrence
 from .occasions import occasions
 from .planning import GIVES_LESS, let_less_come, to_withdraw
 
@@ -87,9 +87,12 @@ def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
     if promise:
         program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
     told: dict[str, Any] = {"key": f"{_key(occurrence)}:{member_id}", "member_id": member_id, "at": at}
-    says = campaign.texts.using(write_db()).exists()
+    before: dict[str, Any] = {"topics": (LETTER, TOPIC), "key": told["key"]}
+    asked = Exists(CampaignText.objects.filter(campaign=OuterRef("pk"))), Exists(announced(**before))
+    says, was_announced = Campaign.objects.using(write_db()).values_list(*asked).get(pk=campaign.pk)
     # What was skipped, or taken back before it was told, is told now that it comes after all.
-    tell_again(topics=(LETTER, TOPIC), key=told["key"], at=at)
+    if was_announced:
+        tell_again(**before, at=at)
     if says:
         announce(topic=LETTER, payload={"occurrence": occurrence.pk}, **told)
     by_mail = campaign.occasion in occasions and occasions.get(campaign.occasion).by_mail

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -166,13 +167,18 @@ def unannounced(*, topic: str, happenings: Iterable[Happening]) -> list[Happenin
     return list(by_key.values())
 
 
+def announced(*, topics: Collection[str], key: str) -> QuerySet[Event]:
+    """Return the events of these topics and a key that there are already, for a query that asks for more."""
+    return Event.objects.using(write_db()).filter(topic__in=topics, key=key)
+
+
 def tell_again(*, topics: Collection[str], key: str, at: datetime) -> None:
     """
     Have those told of the events of a key who were not, because there was nothing to tell by then: now there is again.
 
     Whom something was told, perhaps told, or is told yet, hears nothing more. One statement.
     """
-    events = Event.objects.using(write_db()).filter(topic__in=topics, key=key)
+    events = announced(topics=topics, key=key)
     closed = Delivery.objects.using(write_db()).filter(event__in=events, is_open=False)
     closed = closed.exclude(error="").exclude(error__startswith=PERHAPS)
     closed.update(is_open=True, attempts=0, next_at=at, done_at=None, error="")
