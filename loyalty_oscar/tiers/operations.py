@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import F
@@ -16,6 +17,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.registries import promise_of
+from loyalty_oscar.program.signals import level_lost
 
 from . import rules
 from .candidates import candidates
@@ -52,15 +54,17 @@ def settle(
         return []
     with transaction.atomic(using=db):
         gifts = [tier for tier in ladder.known_tiers if promise_of(row=tier)]
-        # Accounts are locked before anything of ours, here as where an order is looked at.
-        waiting = _waiting(ids) if gifts else frozenset()
+        # Accounts are locked before anything of ours, here as where an order is looked at: gifts go to them and from
+        # them, and so may what others gave for a level.
+        waiting = _waiting(ids) if gifts or level_lost.has_listeners(Member) else frozenset()
         if any(tier.reward_id for tier in gifts):  # No account says of a reward that it is on the way.
             waiting = frozenset(ids)
         current, stood = _current(ids), _stood(ladder, ids, at)
         moves = _decided(ladder, ids, current, stood, at, announced, taken)
         keep(ladder=ladder, moves=[move for move in moves if not move.is_row])
         made = take(ladder=ladder, moves=[move for move in moves if move.is_row], stood=stood, at=at)
-        found = {pk: row for pk, row in current.items() if pk in waiting and row.rank >= gifts[0].rank}
+        least = gifts[0].rank if gifts else inf
+        found = {pk: row for pk, row in current.items() if pk in waiting and row.rank >= least}
         if found and dates_gifts:
             date_gifts(ladder=ladder, standings=found, stood=stood, at=at)
         return made

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.audience import audience
@@ -11,7 +13,7 @@ from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.journeys.planning import find
-from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
 from loyalty_oscar.program.models import Member, ProductSet, Program
@@ -21,9 +23,10 @@ from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.models import ProductSetRange
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing.factories import GoalFactory, RewardFactory, SegmentFactory
-from loyalty_oscar.tiers.models import Standing
+from loyalty_oscar.tiers.models import Ladder, Standing
+from loyalty_oscar.tiers.operations import settle
 from tests.integration.ledger.books import assert_clean
-from tests.integration.tiers.ladders import a_ladder
+from tests.integration.tiers.ladders import a_ladder, known
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
 
 from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
@@ -262,6 +265,16 @@ class TestToldByTheHouse:
         send_back(arrive(other, on=day(5, 4)), 1, on=day(5, 5))
 
         assert whys() == [("done", ""), ("back", "campaign_withdrawn")]
+
+    def test_a_level_is_looked_at_with_the_account_locked_first_as_where_its_gift_goes_back(self, unit):
+        self.climbs(unit)
+        a_night(day(5, 1))
+        with CaptureQueriesContext(connection) as found:
+            settle(ladder=known(Ladder.objects.get()), member_ids=[Member.objects.get().pk], at=day(5, 2))
+
+        asked = [query["sql"].partition(" FROM ")[2] for query in found]
+        tables = [table for sql in asked for table in (Account, Standing) if sql.startswith(f'"{table._meta.db_table}"')]
+        assert tables[:2] == [Account, Standing]
 
     def test_a_level_brings_a_reward_once_that_was_used_as_a_return_took_the_level(self, unit):
         order = self.climbs(unit, points=0, reward=RewardFactory(program=unit.program))

@@ -179,7 +179,6 @@ class TestAGiftOfAnOrderOfSomebodyWhoWasMergedForAWhile:
         assert (has(member), has(other)) == ((0, 0), (0, 0))
         assert_clean()
 
-
     def test_is_given_with_its_own_account_locked_where_they_part_in_that_night(self, unit, member, monkeypatch):
         a_campaign(unit, "order-placed")
         buy(member.user, (a_product(), 1), on=day(5, 1))
