@@ -63,7 +63,7 @@ class Rules:
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
         parts = {item: item.partition(":") for item in items}
         codes = [code for kind, _colon, code in parts.values() if kind == "rule"]
-        rules = dict(Rule.objects.filter(unit=unit, code__in=codes).values_list("code", "name"))
+        rules = dict(Rule.objects.using(write_db()).filter(unit=unit, code__in=codes).values_list("code", "name"))
         level = pgettext("loyalty", "More for level %(level)s")
         orders = pgettext("loyalty", "Orders, by no rule that is written down")
         called = {

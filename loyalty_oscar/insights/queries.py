@@ -17,6 +17,7 @@ from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import Flow, flow_of
 from loyalty_oscar.ledger.givers import OTHERS, names_of, titles
 from loyalty_oscar.ledger.models import Lot
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import worth_of
 
@@ -172,7 +173,7 @@ def given(*, unit: Unit, first: date, last: date, giver: str = "") -> list[Given
 
     The nets of all rows are what was given, imported, changed by hand and taken back in these days.
     """
-    rows = Given.objects.filter(unit=unit, day__gte=first, day__lte=last)
+    rows = Given.objects.using(write_db()).filter(unit=unit, day__gte=first, day__lte=last)
     sums: dict[tuple[str, str], list[int]] = {}
     accounts: dict[tuple[str, str], set[int]] = {}
     for row in rows.filter(giver=giver) if giver else rows:

@@ -8,6 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.ledger.givers import Share, givers, shares_by_key
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 
 from .models import Campaign, Goal
@@ -23,7 +24,10 @@ class Campaigns:
 
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
         ids = [item for item in items if item.isdigit()]
-        return {str(pk): name for pk, name in Campaign.objects.filter(pk__in=ids).values_list("pk", "name")}
+        return {
+            str(pk): name
+            for pk, name in Campaign.objects.using(write_db()).filter(pk__in=ids).values_list("pk", "name")
+        }
 
 
 class Goals:
@@ -36,7 +40,9 @@ class Goals:
 
     def names(self, *, unit: Unit, items: Collection[str]) -> Mapping[str, str]:
         ids = [item for item in items if item.isdigit()]
-        return {str(pk): name for pk, name in Goal.objects.filter(pk__in=ids).values_list("pk", "name")}
+        return {
+            str(pk): name for pk, name in Goal.objects.using(write_db()).filter(pk__in=ids).values_list("pk", "name")
+        }
 
 
 class Apologies:

@@ -29,6 +29,7 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program import operations as program_operations
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.reward_worth import price_minor
@@ -111,7 +112,7 @@ def side_by_side(*, campaign: Campaign, since: datetime, at: datetime) -> tuple[
 
     Where it does, both are of the same time, from the first to the last who was held out: else a season is compared.
     """
-    rows = Occurrence.objects.filter(campaign=campaign, at__gte=since)
+    rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, at__gte=since)
     done = rows.filter(state=Occurrence.State.DONE).annotate(since=Coalesce("told_at", "at"))
     if campaign.is_public:
         return _group(done, at), None

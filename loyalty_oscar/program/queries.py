@@ -267,7 +267,7 @@ def joined_members(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, tup
 
 def count_members(*, program: Program) -> int:
     """Return how many people take part."""
-    return program.members.filter(merged_into=None, user__isnull=False).count()
+    return program.members.using(write_db()).filter(merged_into=None, user__isnull=False).count()
 
 
 def terms_now(*, program: Program) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.ledger.givers import Share, givers, shares_by_key
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 
 from .models import Tier
@@ -25,7 +26,8 @@ class LevelGifts:
         ids = [item for item in items if item.isdigit()]
         text = pgettext("loyalty", "Gift for reaching %(level)s")
         return {
-            str(pk): text % {"level": name} for pk, name in Tier.objects.filter(pk__in=ids).values_list("pk", "name")
+            str(pk): text % {"level": name}
+            for pk, name in Tier.objects.using(write_db()).filter(pk__in=ids).values_list("pk", "name")
         }
 
 

@@ -58,6 +58,7 @@ class Words(HTMLParser):
 def read(html):
     """What a page says, without what all programs share: a column of a file, and the name of the offer."""
     said = " ".join(" ".join(Words(html).said).split())
+    said = said.replace("points money stars on a card, one for each piece", "")  # What a new program is to count.
     return said.replace("points (how much)", "").replace("Cart - Loyalty points", "")
 
 

@@ -233,7 +233,10 @@ class Campaigns:
             for day in days
             for member, source in ways[campaign.occasion](campaign, day, at, rank_of)
         ]
+        is_for_all = campaign.occasion == "day" and not campaign.is_promise and campaign.says
         for member, source, start in found:
+            if is_for_all and not self.allows.get(member):
+                continue  # Of a day of everybody's only who may be written to is written down.
             row = self.rows.get((campaign.code, member, source))
             if row is None:
                 self._plan(campaign, member, source, happened_at=start, at=at)

@@ -8,6 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.earning.models import RuleVersion
 from loyalty_oscar.earning.queries import version_at
+from loyalty_oscar.program.db import write_db
 
 from ..elements import ElementYear, YearOfUnit, elements
 
@@ -19,7 +20,11 @@ class RuleParts:
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
         versions: dict[int, list[RuleVersion]] = {}
-        rows = RuleVersion.objects.filter(rule__unit=year.unit, valid_from__lt=year.until).select_related("rule")
+        rows = (
+            RuleVersion.objects.using(write_db())
+            .filter(rule__unit=year.unit, valid_from__lt=year.until)
+            .select_related("rule")
+        )
         for version in rows.order_by("rule_id", "valid_from", "number"):
             versions.setdefault(version.rule_id, []).append(version)
         found = []

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Least
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.exclusives.models import Reservation, Sale
+from loyalty_oscar.program.db import write_db
 
 from ..elements import ElementYear, YearOfUnit, elements
 
@@ -23,11 +24,15 @@ class SaleParts:
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
         shown = Q(is_on=True) | Q(published_at__isnull=False)
-        sales = Sale.objects.filter(shown, program=year.unit.program_id).annotate(
-            opens=Least("public_from", Coalesce(Min("doors__buys_from"), "public_from"))
+        sales = (
+            Sale.objects.using(write_db())
+            .filter(shown, program=year.unit.program_id)
+            .annotate(opens=Least("public_from", Coalesce(Min("doors__buys_from"), "public_from")))
         )
         sales = sales.filter(opens__lt=year.until)
-        places = Reservation.objects.filter(sale__in=sales.values("pk"), order_id__isnull=False, quantity__gt=0)
+        places = Reservation.objects.using(write_db()).filter(
+            sale__in=sales.values("pk"), order_id__isnull=False, quantity__gt=0
+        )
         bought = dict(places.order_by().values_list("sale").annotate(Count("user_id", distinct=True)))
         found = sales.filter(Q(ends_at=None) | Q(ends_at__gt=year.since)).order_by("pk")
         return [

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.journeys.models import Campaign, CampaignText, Occurrence
 from loyalty_oscar.journeys.results import ToldGroup, side_by_side
 from loyalty_oscar.people.models import Consent
+from loyalty_oscar.program.db import write_db
 
 from ..effects import Group
 from ..elements import ElementYear, YearOfUnit, elements
@@ -25,10 +26,14 @@ class CampaignParts:
     title = pgettext_lazy("loyalty", "Campaign")
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
-        came = Occurrence.objects.filter(at__gte=year.since, at__lt=year.until, state=Occurrence.State.DONE)
-        campaigns = Campaign.objects.filter(program=year.unit.program_id).select_related("program")
+        came = Occurrence.objects.using(write_db()).filter(
+            at__gte=year.since, at__lt=year.until, state=Occurrence.State.DONE
+        )
+        campaigns = (
+            Campaign.objects.using(write_db()).filter(program=year.unit.program_id).select_related("program__unit")
+        )
         campaigns = campaigns.filter(Q(is_on=True) | Q(pk__in=came.values("campaign")))
-        rows = Occurrence.objects.filter(campaign__program=year.unit.program_id).order_by()
+        rows = Occurrence.objects.using(write_db()).filter(campaign__program=year.unit.program_id).order_by()
         firsts = dict(rows.values_list("campaign").annotate(Min("at")))
         return [self._of(campaign, firsts.get(campaign.pk), year) for campaign in campaigns.order_by("pk")]
 
@@ -56,12 +61,18 @@ class LetterParts:
     title = pgettext_lazy("loyalty", "Mails")
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
-        texts = CampaignText.objects.filter(campaign__program=year.unit.program_id)
+        texts = CampaignText.objects.using(write_db()).filter(campaign__program=year.unit.program_id)
         if not texts.exists():
             return []
-        allowing = Consent.objects.filter(purpose=Consent.Purpose.LETTERS, is_current=True, withdrawn_at=None)
+        allowing = Consent.objects.using(write_db()).filter(
+            purpose=Consent.Purpose.LETTERS, is_current=True, withdrawn_at=None
+        )
         of_members = allowing.filter(member__program=year.unit.program_id, member__merged_into=None)
-        first = Occurrence.objects.filter(campaign__program=year.unit.program_id).aggregate(of=Min("told_at"))["of"]
+        first = (
+            Occurrence.objects.using(write_db())
+            .filter(campaign__program=year.unit.program_id)
+            .aggregate(of=Min("told_at"))["of"]
+        )
         return [
             ElementYear(
                 item="letters",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Count, Min, Q
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.reward_worth import reward_minor
 from loyalty_oscar.redemption.models import Claim, ClaimStep
@@ -20,10 +21,17 @@ class RewardParts:
     title = pgettext_lazy("loyalty", "Reward")
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
-        rows = Reward.objects.filter(program=year.unit.program_id).select_related("program").order_by("pk")
-        claims = Claim.objects.filter(reward__program=year.unit.program_id).order_by()
+        rows = (
+            Reward.objects.using(write_db())
+            .filter(program=year.unit.program_id)
+            .select_related("program__unit")
+            .order_by("pk")
+        )
+        claims = Claim.objects.using(write_db()).filter(reward__program=year.unit.program_id).order_by()
         firsts = dict(claims.values_list("reward").annotate(Min("got_at")))
-        steps = ClaimStep.objects.filter(state=Claim.State.USED, at__gte=year.since, at__lt=year.until)
+        steps = ClaimStep.objects.using(write_db()).filter(
+            state=Claim.State.USED, at__gte=year.since, at__lt=year.until
+        )
         used = claims.filter(state=Claim.State.USED, pk__in=steps.values("claim"))
         counted = used.values_list("reward").annotate(Count("pk"), Count("member", distinct=True))
         uses = {reward: (times, members) for reward, times, members in counted}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Count, Min
 from django.utils.translation import pgettext, pgettext_lazy
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.queries import scheme_of
 
@@ -19,7 +20,7 @@ class FriendParts:
     title = pgettext_lazy("loyalty", "Friends")
 
     def __call__(self, *, year: YearOfUnit) -> Sequence[ElementYear]:
-        rows = Referral.objects.filter(program=year.unit.program_id)
+        rows = Referral.objects.using(write_db()).filter(program=year.unit.program_id)
         rewarded = rows.filter(state=Referral.State.REWARDED)
         rewarded = rewarded.filter(rewarded_at__gte=year.since, rewarded_at__lt=year.until)
         givers = rewarded.aggregate(of=Count("giver", distinct=True))["of"]

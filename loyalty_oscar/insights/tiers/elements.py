@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import pgettext_lazy
 
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import MemberPrice
 from loyalty_oscar.tiers.queries import counts_of, ladder_of
 
@@ -26,7 +27,7 @@ class LevelParts:
         if ladder is None:
             return []
         there = counts_of(program_id=program_id)
-        prices = MemberPrice.objects.filter(tier__ladder=ladder, starts_at__lt=year.until)
+        prices = MemberPrice.objects.using(write_db()).filter(tier__ladder=ladder, starts_at__lt=year.until)
         priced = set(prices.exclude(ends_at__lte=year.since).values_list("tier_id", flat=True))
         return [
             ElementYear(

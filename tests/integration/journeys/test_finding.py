@@ -273,7 +273,9 @@ class TestToldByTheHouse:
             settle(ladder=known(Ladder.objects.get()), member_ids=[Member.objects.get().pk], at=day(5, 2))
 
         asked = [query["sql"].partition(" FROM ")[2] for query in found]
-        tables = [table for sql in asked for table in (Account, Standing) if sql.startswith(f'"{table._meta.db_table}"')]
+        tables = [
+            table for sql in asked for table in (Account, Standing) if sql.startswith(f'"{table._meta.db_table}"')
+        ]
         assert tables[:2] == [Account, Standing]
 
     def test_a_level_brings_a_reward_once_that_was_used_as_a_return_took_the_level(self, unit):
