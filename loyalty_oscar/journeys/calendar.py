@@ -30,7 +30,7 @@ from loyalty_oscar.program.rows import write_rows
 
 from .audience import MOST, may_be_told, meant_and_in, not_planned
 from .models import Campaign, Forecast, Occurrence
-from .occasions import DAY, in_time, moment_of, occasions, pairs_on
+from .occasions import DAY, due_after, in_time, moment_of, occasions, pairs_on
 
 logger = logging.getLogger("loyalty_oscar")
 #: So many days are counted ahead, from tomorrow on.
@@ -90,14 +90,15 @@ def _came(program: Program, first: date, until: date) -> QuerySet[Any, tuple[int
     rows = Occurrence.objects.filter(campaign__program=program, state=State.DONE)
     rows = rows.annotate(spoke=Coalesce("told_at", "at")).filter(spoke__gte=since, spoke__lt=before)
     days = TruncDate("spoke", tzinfo=ZoneInfo(program.time_zone))
-    return rows.values("campaign", day=days).annotate(n=Count("pk")).values_list("campaign", "day", "n")
+    members = rows.values("campaign", day=days).annotate(n=Count("member", distinct=True))
+    return members.values_list("campaign", "day", "n")
 
 
 def _waiting(program: Program, today: date) -> QuerySet[Any, tuple[int, int]]:
     """Return for how many each campaign waits today."""
     before = start_of_day(day=today + timedelta(days=1), zone=program.time_zone)
     rows = Occurrence.objects.filter(campaign__program=program, is_open=True, due_at__lt=before)
-    return rows.values("campaign").annotate(n=Count("pk")).values_list("campaign", "n")
+    return rows.values("campaign").annotate(n=Count("member", distinct=True)).values_list("campaign", "n")
 
 
 def _days_known(campaign: Campaign, zone: str, first: date, until: date) -> Iterator[date]:
@@ -120,6 +121,7 @@ def count_ahead(*, at: datetime) -> Iterator[int]:
     """
     left = 0
     live = (ProgramState.LIVE, ProgramState.CLOSING)
+    Forecast.objects.using(write_db()).exclude(campaign__program__state__in=live).delete()
     for program in Program.objects.using(write_db()).filter(state__in=live).order_by("pk"):
         rows, failed = _ahead(program, at)
         left += failed
@@ -148,7 +150,7 @@ def _ahead(program: Program, at: datetime) -> tuple[list[Forecast], int]:
             failed += 1
             continue
         says = campaign.texts.using(write_db()).exists()
-        for member_id, day in comes:
+        for member_id, day in dict.fromkeys(comes):  # Whoever it comes to twice on a day is one member.
             if member_id in meant:
                 members[campaign.pk, day] += campaign.is_promise or member_id in may
                 without[campaign.pk, day] += member_id not in may
@@ -174,10 +176,11 @@ def _comes(campaign: Campaign, at: datetime) -> list[tuple[int, date]]:
         if due_at is not None
     ]
     due = occasions.get(campaign.occasion).due if campaign.occasion in occasions else None
-    if due is None:
+    if due is None or not campaign.has_left:
         return comes
-    days = timedelta(days=campaign.delay_days)
-    since, until = start - days, over - days - timedelta(microseconds=1)
+    days = campaign.delay_days
+    since = due_after(at=start, days=-days, zone=zone)
+    until = due_after(at=over, days=-days, zone=zone) - timedelta(microseconds=1)
     ahead = (
         one
         for one in due(program=campaign.program, campaign=campaign, since=since, until=until)
@@ -185,7 +188,7 @@ def _comes(campaign: Campaign, at: datetime) -> list[tuple[int, date]]:
     )
     found = {(member_id, source): moment for member_id, source, moment in islice(ahead, MOST - len(comes))}
     for pair in not_planned(campaign=campaign, pairs=found):
-        comes.append((pair[0], local_day(at=found[pair] + days, zone=zone)))
+        comes.append((pair[0], local_day(at=due_after(at=found[pair], days=days, zone=zone), zone=zone)))
     return comes
 
 

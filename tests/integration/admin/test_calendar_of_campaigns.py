@@ -87,6 +87,28 @@ class TestTheDaysAhead:
         the_night()
         assert ahead(campaign) == [(days, 1, 0, 0)]
 
+    def test_are_those_of_the_clock_on_the_wall(self, unit):
+        """On 25 October the clocks of Berlin are put back: ten days after the 20th it is the 30th all the same."""
+        campaign = a_campaign(unit, "birthday", delay_days=10)
+        born(*members(unit, 1), date(2026, 10, 20))
+        list(count_ahead(at=start_of_day(day=date(2026, 10, 15), zone=unit.program.time_zone)))
+        assert [row.day for row in Forecast.objects.filter(campaign=campaign)] == [date(2026, 10, 30)]
+
+    def test_are_nobodys_where_nothing_is_left(self, unit):
+        campaign = a_campaign(unit, "birthday", most=1, given=1)
+        born(*members(unit, 1), on(3))
+        the_night()
+        assert ahead(campaign) == []
+
+    def test_go_with_a_program_that_pauses(self, unit):
+        campaign = a_campaign(unit, "birthday")
+        born(*members(unit, 1), on(3))
+        the_night()
+        assert ahead(campaign)
+        Program.objects.filter(pk=unit.program_id).update(state="paused")
+        the_night()
+        assert ahead(campaign) == []
+
     def test_count_what_waits_already_and_not_twice(self, unit):
         campaign = a_campaign(unit, "birthday", delay_days=5)
         born(*members(unit, 1), TODAYS)
