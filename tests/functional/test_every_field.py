@@ -548,7 +548,15 @@ def forms_of_ours(kind=forms.BaseForm):
 
 #: Forms that stand in an address or beside a list, and have tests of their own: what they hold is chosen, not typed.
 #: That of the test clock is played in place, and writes nothing.
-CHOSEN_IN_AN_ADDRESS = {"StatementForm", "ReasonForm", "FiguresForm", "PaysForm", "IntoForm", "TryForm", "ClockForm"}
+CHOSEN_IN_AN_ADDRESS = {
+    "StatementForm",
+    "ReasonForm",
+    "FiguresForm",
+    "PaysForm",
+    "IntoForm",
+    "TryForm",
+    "ClockForm",
+} | {"CalendarForm", "CheckupForm"}
 
 
 class TestTheWalk:
