@@ -105,8 +105,8 @@ def _sentence(reason: Reason, unit: Unit, facts: PartFacts) -> str:
         days = facts.days or 0
         text = npgettext(
             "loyalty",
-            "It is there for %(days)s day; %(least)s are needed.",
-            "It is there for %(days)s days; %(least)s are needed.",
+            "It has been there for %(days)s day; %(least)s are needed.",
+            "It has been there for %(days)s days; %(least)s are needed.",
             days,
         )
         return text % {"days": money.number(days), "least": money.number(LEAST_DAYS)}
