@@ -106,7 +106,8 @@ def late_ones(*, program: Program, campaign: Campaign, since: datetime, until: d
 def silent_ones(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:
     """Yield who ordered last so many months ago, to the day: once for each last order."""
     months, zone = int(campaign.params.get("months", 0)), program.time_zone
-    receipts = Receipt.objects.using(write_db()).filter(**of_program(program, "member__"))
+    # The program of the receipt as well: its index of days begins with it.
+    receipts = Receipt.objects.using(write_db()).filter(program=program, **of_program(program, "member__"))
     last = _last_orders(OuterRef("member_id")).values("order_id")[:1]
     for kept in days_between(since=since, until=until, zone=zone) if months else ():
         ranges = _within(months_before(day=kept, months=months), zone, "placed_at")
