@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 
 from .models import Campaign, Occurrence
 from .occasions import is_held_out, occasions
-from .queries import meant_now
+from .queries import may_be_told, meant_now
 
 #: So many are looked at; of more it is said that they are more.
 MOST = 10_000
@@ -71,10 +69,3 @@ def meant_and_in(*, campaign: Campaign, member_ids: list[int], at: datetime) -> 
     percent = 0 if campaign.is_public else campaign.program.holdout_percent
     salt = campaign.program.salt
     return [pk for pk in member_ids if pk in meant and not is_held_out(salt=salt, member_id=pk, percent=percent)]
-
-
-def may_be_told(*, campaign: Campaign, member_ids: list[int], at: datetime) -> frozenset[int]:
-    """Return those of these members who allow its letter; all where it says nothing."""
-    if not member_ids or not campaign.texts.using(write_db()).exists():
-        return frozenset(member_ids)
-    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)

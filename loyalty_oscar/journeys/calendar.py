@@ -28,9 +28,10 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.rows import write_rows
 
-from .audience import MOST, may_be_told, meant_and_in, not_planned
+from .audience import MOST, meant_and_in, not_planned
 from .models import Campaign, Forecast, Occurrence
 from .occasions import DAY, in_time, moment_of, occasions, pairs_on
+from .queries import may_be_told, says_something
 
 logger = logging.getLogger("loyalty_oscar")
 #: So many days are counted ahead, from tomorrow on.
@@ -147,7 +148,7 @@ def _ahead(program: Program, at: datetime) -> tuple[list[Forecast], int]:
             logger.exception("the days of campaign %s could not be counted; the next night tries again", campaign.pk)
             failed += 1
             continue
-        says = campaign.texts.using(write_db()).exists()
+        says = says_something(campaign=campaign)
         for member_id, day in comes:
             if member_id in meant:
                 members[campaign.pk, day] += campaign.is_promise or member_id in may

@@ -11,8 +11,7 @@ from typing import Any
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
+from loyalty_oscar.people.models import Birthday, BuyerStats, Receipt
 from loyalty_oscar.people.rules import birthday_in
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, SegmentMember
@@ -37,7 +36,7 @@ from .occasions import (
     source_of,
     years_before,
 )
-from .queries import meant_now
+from .queries import may_be_told, meant_now
 
 Found = Iterator[tuple[int, str, datetime]]
 #: Members who are surprised are so once in so many months.
@@ -185,10 +184,9 @@ def _shuffled(members: QuerySet[Member], salt: str) -> list[int]:
 
 def _reached_alone(campaign: Campaign, member_ids: Sequence[int], at: datetime) -> Iterator[int]:
     """Yield those of these members whom a campaign is for by now, and who may be told where it says something."""
-    says = campaign.texts.using(write_db()).exists()
     for start in range(0, len(member_ids), ASKED):
         part = member_ids[start : start + ASKED]
-        may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=part, at=at) if says else set(part)
+        may = may_be_told(campaign=campaign, member_ids=part, at=at)
         meant = meant_now(campaign=campaign, member_ids=may, at=at)
         yield from (pk for pk in part if pk in meant)
 
