@@ -217,6 +217,7 @@ class Occurrence(models.Model):
             models.Index(fields=["source"], name="loyalty_occurrence_source"),
             models.Index(fields=["order_id"], name="loyalty_occurrence_order"),
             models.Index(fields=["is_open", "due_at"], name="loyalty_occurrence_due"),
+            models.Index(fields=["program", "told_at", "at"], name="loyalty_occurrence_spoke"),
         ]
 
     def __str__(self) -> str:

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 from itertools import count
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
+from loyalty_oscar.journeys import calendar
 from loyalty_oscar.journeys.calendar import DAYS, count_ahead, speeches
 from loyalty_oscar.journeys.models import Campaign, Forecast, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
@@ -53,6 +55,11 @@ def on(days):
 def a_day(unit, days, **fields):
     day = on(days)
     return a_campaign(unit, "day", params={"day": day.day, "month": day.month}, **{"points": 50, **fields})
+
+
+def occurred(campaign, member, source, **fields):
+    told = {"state": "done", "at": TODAY, "points": 0, **fields}
+    return Occurrence.objects.create(program=campaign.program, campaign=campaign, member=member, source=source, **told)
 
 
 def ahead(campaign):
@@ -159,11 +166,11 @@ class TestThePause:
         the_night()
         assert (ahead(first), ahead(second)) == ([(5, 1, 0, 0)], [(5 + apart, 1, 0, waits)])
 
-    @pytest.mark.parametrize(("ago", "waits"), [(2, 1), (1, 0)])
+    @pytest.mark.parametrize(("ago", "waits"), [(1, 1), (2, 0)])
     def test_is_kept_after_the_last_letter_that_left(self, unit, ago, waits):
         member = allows(*members(unit, 1))
-        Contact.objects.update_or_create(member=member, defaults={"told_at": TODAY + timedelta(days=ago - 3)})
-        campaign = says(a_day(unit, 1 + 1 - 1))
+        Contact.objects.update_or_create(member=member, defaults={"told_at": TODAY - timedelta(days=ago)})
+        campaign = says(a_day(unit, 1))
         the_night()
         assert ahead(campaign) == [(1, 1, 0, waits)]
 
@@ -184,7 +191,8 @@ class TestThePause:
 class TestThePage:
     def test_shows_what_came_what_waits_and_what_is_to_come(self, view, unit):
         people = [allows(one) for one in members(unit, 2)]
-        came, coming = says(a_day(unit, 0, name="Today’s")), says(a_day(unit, 2, name="To come"))
+        for days, name in ((0, "Today’s"), (2, "To come")):
+            says(a_day(unit, days, name=name))
         members(unit, 1)
         assert a_night(TODAY) == 3
         Occurrence.objects.filter(member=people[0]).update(at=TODAY - timedelta(days=1))
@@ -198,7 +206,60 @@ class TestThePage:
         assert cell(view, on(0)).endswith("Today’s Came to 2 members. Waits For 1 member.")
         wanted = "To come For 3 members. 1 of them allows no letters, and finds it in the account."
         assert cell(view, on(2)).endswith(wanted)
-        assert came.name and coming.name
+
+    def test_counts_a_member_once_a_day_whatever_comes(self, view, unit):
+        campaign, (member,) = a_campaign(unit, "order-placed", name="Thanks"), members(unit, 1)
+        for number in range(3):
+            occurred(campaign, member, f"order:{number}:placed", at=TODAY - timedelta(days=1))
+            occurred(campaign, member, f"order:1{number}:placed", state="planned", is_open=True, due_at=TODAY)
+        assert cell(view, on(-1)).endswith("Thanks Came to 1 member.")
+        assert cell(view, on(0)).endswith("Thanks For 1 member.")
+
+    @pytest.mark.parametrize("state", ["draft", "live", "paused", "closing", "closed"])
+    def test_shows_nothing_to_come_of_a_program_that_does_not_speak(self, view, unit, state):
+        member = members(unit, 1)[0]
+        a_day(unit, 2, name="Counted")
+        the_night()
+        a_day(unit, 3, name="New")
+        occurred(
+            a_campaign(unit, "order-placed", name="Waits"), member, "x", state="planned", is_open=True, due_at=TODAY
+        )
+        Program.objects.update(state=state)
+        told = "".join(cell(view, on(days)) for days in (0, 2, 3))
+        assert {name in told for name in ("Counted", "New", "Waits")} == {state in ("live", "closing")}
+
+    @pytest.mark.parametrize("has_left", [True, False])
+    def test_shows_nothing_to_come_of_what_has_nothing_left(self, view, unit, has_left):
+        members(unit, 1)
+        campaigns = [a_day(unit, 2, name="Counted", most=2)]
+        the_night()
+        campaigns.append(a_day(unit, 3, name="New", most=2))
+        Campaign.objects.update(given=1 if has_left else 2)
+        for days, campaign in zip((2, 3), campaigns, strict=True):
+            assert (campaign.name in cell(view, on(days))) == has_left
+
+    @pytest.mark.parametrize(("delay", "month", "day"), [(7, 6, 4), (3, 5, 31), (4, 6, 1), (0, 5, 28), (34, 7, 1)])
+    def test_names_the_day_of_a_new_one_after_its_delay(self, unit, delay, month, day):
+        a_campaign(unit, "day", params={"day": 28, "month": 5}, delay_days=delay)
+        found = {one: speeches(program=unit.program, month=date(2026, one, 1), at=TODAY) for one in (5, 6, 7)}
+        told = [(one, when.day, said[0].members) for one, days in found.items() for when, said in days.items()]
+        assert told == [(month, day, None)]
+
+    def test_finds_what_came_in_a_month_over_an_index(self, unit):
+        rows = calendar._came(unit.program, TODAYS.replace(day=1), on(31))
+        assert "COALESCE" not in str(rows.query).partition(" WHERE ")[2].partition(" GROUP BY ")[0]
+        if connection.vendor == "sqlite":
+            assert "loyalty_occurrence_spoke (program_id=? AND told_at>? AND told_at<?)" in rows.explain()
+
+    @pytest.mark.parametrize(
+        ("at", "told_at", "days"),
+        [(-40, -1, [-1]), (-2, None, [-2]), (-40, None, []), (-6, None, []), (-5, None, [-5]), (-40, -6, [])],
+    )
+    def test_finds_it_by_its_letter_or_else_by_its_day(self, unit, at, told_at, days):
+        told_at = None if told_at is None else TODAY + timedelta(days=told_at)
+        occurred(a_campaign(unit), *members(unit, 1), "x", at=TODAY + timedelta(days=at), told_at=told_at)
+        found = speeches(program=unit.program, month=TODAYS.replace(day=1), at=TODAY)
+        assert [*found] == [on(one) for one in days]
 
     def test_names_letters_that_wait_for_the_pause(self, view, unit):
         for one in members(unit, 2):
