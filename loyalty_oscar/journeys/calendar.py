@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -30,7 +30,7 @@ from loyalty_oscar.program.rows import write_rows
 
 from .audience import MOST, meant_and_in, not_planned
 from .models import Campaign, Forecast, Occurrence
-from .occasions import DAY, in_time, moment_of, occasions, pairs_on
+from .occasions import DAY, due_after, in_time, moment_of, occasions, pairs_on
 from .queries import may_be_told, says_something
 
 logger = logging.getLogger("loyalty_oscar")
@@ -124,76 +124,113 @@ def count_ahead(*, at: datetime) -> Iterator[int]:
     """
     Count the days ahead anew, for each program that is live; yields how many days of campaigns were written.
 
-    A campaign that fails keeps no other from being counted; raises `LoyaltyError` in the end.
+    What fails keeps nothing else from being counted, and keeps what was counted of it before; raises `LoyaltyError` in
+    the end.
     """
     left = 0
     for program in Program.objects.using(write_db()).filter(state__in=SPEAK).order_by("pk"):
-        rows, failed = _ahead(program, at)
+        try:
+            written, failed = _count(program, at)
+        except Exception:
+            logger.exception("the days of program %s could not be counted; the next night tries again", program.pk)
+            left += 1
+            continue
         left += failed
-        with transaction.atomic(using=write_db()):
-            Forecast.objects.using(write_db()).filter(campaign__program=program).delete()
-            write_rows(rows=rows)
-        yield len(rows)
+        yield written
     if left:
-        raise LoyaltyError(f"campaigns that the calendar could not count: {left}; the log says why")
+        raise LoyaltyError(f"programs and campaigns that the calendar could not count: {left}; the log says why")
 
 
-def _ahead(program: Program, at: datetime) -> tuple[list[Forecast], int]:
-    """Return the days ahead of the campaigns of a program, and how many of these could not be counted."""
-    members: Counter[tuple[int, date]] = Counter()
-    without: Counter[tuple[int, date]] = Counter()
-    letters: dict[int, list[tuple[date, int]]] = defaultdict(list)
-    failed = 0
+def _count(program: Program, at: datetime) -> tuple[int, int]:
+    """Write down the days ahead of a program; returns how many there are, and how many campaigns failed."""
+    counted: list[tuple[Campaign, _Counted]] = []
+    failed: list[int] = []
     campaigns = Campaign.objects.using(write_db()).filter(program=program, is_on=True).order_by("pk")
     for campaign in campaigns.select_related("program", "reward", "segment"):
         try:
-            comes = _comes(campaign, at)
-            ids = meant_and_in(campaign=campaign, member_ids=list(dict.fromkeys(pk for pk, _day in comes)), at=at)
-            may, meant = may_be_told(campaign=campaign, member_ids=ids, at=at), set(ids)
+            if campaign.has_left:
+                counted.append((campaign, _counted(campaign, at)))
         except Exception:
             logger.exception("the days of campaign %s could not be counted; the next night tries again", campaign.pk)
-            failed += 1
-            continue
-        says = says_something(campaign=campaign)
-        for member_id, day in comes:
+            failed.append(campaign.pk)
+    rows = list(_rows(counted, program))
+    with transaction.atomic(using=write_db()):
+        known = Forecast.objects.using(write_db()).filter(campaign__program=program)
+        known.exclude(campaign__in=failed).delete()
+        write_rows(rows=rows)
+    return len(rows), len(failed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Counted:
+    """To how many a campaign is to come on each day, how many it leaves out, and who gets its letter on which day."""
+
+    members: Counter[date] = field(default_factory=Counter)
+    without: Counter[date] = field(default_factory=Counter)
+    letters: list[tuple[int, date]] = field(default_factory=list)
+
+
+def _counted(campaign: Campaign, at: datetime) -> _Counted:
+    """Count for whom a campaign is of those to whom it is to come: all of them, so many at once."""
+    found, says = _Counted(), says_something(campaign=campaign)
+    comes, seen = _comes(campaign, at), set[tuple[int, date]]()
+    while part := list(islice(comes, MOST)):
+        new = set(part) - seen
+        seen |= new
+        ids = meant_and_in(campaign=campaign, member_ids=sorted({pk for pk, _day in new}), at=at)
+        may, meant = may_be_told(campaign=campaign, member_ids=ids, at=at), set(ids)
+        for member_id, day in new:
             if member_id in meant:
-                members[campaign.pk, day] += campaign.is_promise or member_id in may
-                without[campaign.pk, day] += member_id not in may
+                found.members[day] += campaign.is_promise or member_id in may
+                found.without[day] += member_id not in may
                 if says and member_id in may:
-                    letters[member_id].append((day, campaign.pk))
-    close = _close(letters, program)
-    return [
-        Forecast(campaign_id=pk, day=day, members=number, without=without[pk, day], close=close[pk, day])
-        for (pk, day), number in sorted(members.items())
-    ], failed
+                    found.letters.append((member_id, day))
+    return found
 
 
-def _comes(campaign: Campaign, at: datetime) -> list[tuple[int, date]]:
-    """Return to whom a campaign is to come on which day ahead, as far as anybody can know; the first ones of many."""
-    zone = campaign.program.time_zone
+def _comes(campaign: Campaign, at: datetime) -> Iterator[tuple[int, date]]:
+    """Yield to whom a campaign is to come on which day ahead, as far as anybody can know."""
+    zone, days = campaign.program.time_zone, campaign.delay_days
     first = local_day(at=at, zone=zone) + timedelta(days=1)
     start, over = (start_of_day(day=day, zone=zone) for day in (first, first + timedelta(days=DAYS)))
     waiting = Occurrence.objects.using(write_db()).filter(campaign=campaign, is_open=True)
-    waiting = waiting.filter(due_at__gte=start, due_at__lt=over)
-    comes = [
-        (member_id, local_day(at=due_at, zone=zone))
-        for member_id, due_at in waiting.order_by("due_at", "pk").values_list("member_id", "due_at")[:MOST]
-        if due_at is not None
-    ]
+    waiting = waiting.filter(due_at__gte=start, due_at__lt=over).order_by("due_at", "pk")
+    for member_id, due_at in waiting.values_list("member_id", "due_at").iterator():
+        if due_at is not None:
+            yield member_id, local_day(at=due_at, zone=zone)
     due = occasions.get(campaign.occasion).due if campaign.occasion in occasions else None
     if due is None:
-        return comes
-    days = timedelta(days=campaign.delay_days)
-    since, until = start - days, over - days - timedelta(microseconds=1)
+        return
+    since, until = (due_after(at=one, days=-days, zone=zone) for one in (start, over))
     ahead = (
         one
-        for one in due(program=campaign.program, campaign=campaign, since=since, until=until)
+        for one in due(
+            program=campaign.program, campaign=campaign, since=since, until=until - timedelta(microseconds=1)
+        )
         if in_time(dated=campaign, at=moment_of(due_at=one[2], at=over, zone=zone))
     )
-    found = {(member_id, source): moment for member_id, source, moment in islice(ahead, MOST - len(comes))}
-    for pair in not_planned(campaign=campaign, pairs=found):
-        comes.append((pair[0], local_day(at=found[pair] + days, zone=zone)))
-    return comes
+    while part := list(islice(ahead, MOST)):
+        found = {(member_id, source): moment for member_id, source, moment in part}
+        for pair in not_planned(campaign=campaign, pairs=found):
+            yield pair[0], local_day(at=due_after(at=found[pair], days=days, zone=zone), zone=zone)
+
+
+def _rows(counted: Sequence[tuple[Campaign, _Counted]], program: Program) -> Iterator[Forecast]:
+    """Yield the days ahead of these campaigns of a program, of each as far as it has anything left: who is first."""
+    letters: dict[int, list[tuple[date, int]]] = defaultdict(list)
+    for campaign, one in counted:
+        for member_id, day in one.letters:
+            letters[member_id].append((day, campaign.pk))
+    close = _close(letters, program)
+    for campaign, one in counted:
+        left = campaign.times_left
+        for day, number in sorted(one.members.items()):
+            members = number if left is None else min(number, left)
+            left = None if left is None else left - members
+            # Of a surprise they are more; of a promise they are some of its members.
+            without = min(one.without[day], members) if campaign.is_promise else one.without[day]
+            waits = min(close[campaign.pk, day], members)
+            yield Forecast(campaign=campaign, day=day, members=members, without=without, close=waits)
 
 
 def _close(letters: Mapping[int, Sequence[tuple[date, int]]], program: Program) -> Counter[tuple[int, date]]:

@@ -1,11 +1,11 @@
 """The calendar of campaigns: on which day each speaks, to how many, and whose letter waits for the pause."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.urls import reverse
 
 from loyalty_oscar.journeys import calendar
@@ -17,9 +17,11 @@ from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.people.models import Contact
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.rows import write_rows
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import SegmentFactory
 from tests.integration.journeys.deeds import a_campaign, a_member, a_night, allows, says
+from tests.once import a_program
 from tests.storefront import TODAY, text_of
 
 NUMBERS = count(1)
@@ -153,6 +155,110 @@ class TestTheDaysAhead:
         finally:
             occasions.unregister("broken")
         assert ahead(campaign) == [(2, 1, 0, 0)]
+
+    def test_of_one_that_fails_stay_as_they_were_counted(self, unit):
+        member, is_broken = members(unit, 1)[0], []
+
+        def due(**about):
+            yield member.pk, "broken", TODAY + timedelta(days=3)
+            if is_broken:
+                raise RuntimeError("no answer")
+
+        occasions.register("broken")(Occasion(due=due))
+        try:
+            campaign, other = a_campaign(unit, "broken"), a_day(unit, 2)
+            the_night()
+            is_broken.append(True)
+            members(unit, 1)
+            with pytest.raises(LoyaltyError, match="could not count: 1"):
+                the_night()
+        finally:
+            occasions.unregister("broken")
+        assert (ahead(campaign), ahead(other)) == ([(3, 1, 0, 0)], [(2, 2, 0, 0)])
+
+    def test_of_a_program_that_fails_keep_no_other_waiting(self, unit, monkeypatch):
+        def written(*, rows):
+            if rows[0].campaign.program_id == unit.program_id:
+                raise IntegrityError("its campaign was deleted")
+            write_rows(rows=rows)
+
+        there = a_program(live_from=TODAY - timedelta(days=9), code="two", name="Two", is_default=False)
+        campaigns = [a_day(one, 2) for one in (unit, there)]
+        members(unit, 1), members(there, 1)
+        the_night()
+        members(unit, 1), members(there, 1)
+        monkeypatch.setattr(calendar, "write_rows", written)
+        with pytest.raises(LoyaltyError, match="could not count: 1"):
+            the_night()
+        assert [ahead(one) for one in campaigns] == [[(2, 1, 0, 0)], [(2, 2, 0, 0)]]
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 5])
+    def test_are_all_however_many_are_looked_at_at_once(self, unit, monkeypatch, number):
+        monkeypatch.setattr(calendar, "MOST", 2)
+        people = members(unit, number)
+        found, on_day, waits = a_campaign(unit, "birthday"), a_day(unit, 4), a_campaign(unit, "order-placed")
+        for days, member in enumerate(people, 1):
+            born(member, on(days))
+            due = {"state": "planned", "is_open": True, "due_at": TODAY + timedelta(days=7)}
+            occurred(waits, member, "order:1:placed", **due)
+        the_night()
+        assert ahead(found) == [(days, 1, 0, 0) for days in range(1, number + 1)]
+        assert (ahead(on_day), ahead(waits)) == ([(4, number, 0, 0)], [(7, number, 0, 0)])
+
+    @pytest.mark.parametrize("at_once", [1, 10])
+    def test_count_a_member_once_a_day_whatever_comes(self, unit, monkeypatch, at_once):
+        monkeypatch.setattr(calendar, "MOST", at_once)
+        campaign, member = says(a_campaign(unit, "order-placed")), allows(*members(unit, 1))
+        for number, days in enumerate((5, 5, 5, 6)):
+            due = {"state": "planned", "is_open": True, "due_at": TODAY + timedelta(days=days)}
+            occurred(campaign, member, f"order:{number}:placed", **due)
+        the_night()
+        assert ahead(campaign) == [(5, 1, 0, 0), (6, 1, 0, 1)]
+
+    @pytest.mark.parametrize(
+        ("limits", "found"),
+        [
+            ({}, [4, 2]),
+            ({"most": 1, "given": 1}, []),
+            ({"most": 6, "given": 3}, [3, 0]),
+            ({"most": 6, "given": 1}, [4, 1]),
+            ({"most": 6}, [4, 2]),
+            ({"budget": 100, "spent": 51}, []),
+            ({"budget": 100, "spent": 50}, [1, 0]),
+            ({"budget": 1000, "most": 5}, [4, 1]),
+            ({"budget": 249, "points": 0}, [4, 2]),
+        ],
+    )
+    def test_are_as_many_as_it_has_left(self, unit, limits, found):
+        for number, member in enumerate(members(unit, 6)):
+            born(member, on(1 if number < 4 else 2))
+        campaign = a_campaign(unit, "birthday", **{"points": 50, **limits})
+        the_night()
+        assert [row[1] for row in ahead(campaign)] == found
+
+    @pytest.mark.parametrize(("is_public", "told"), [(True, (2, 2)), (False, (1, 4))])
+    def test_tell_no_more_without_consent_than_it_comes_to(self, unit, is_public, told):
+        people = members(unit, 5)
+        allows(people[0])
+        campaign = says(a_day(unit, 2, is_public=is_public, most=2))
+        the_night()
+        assert ahead(campaign) == [(2, *told, 0)]
+
+    @pytest.mark.parametrize(
+        ("at", "born_on", "delay", "day"),
+        [
+            ((10, 6), (10, 20), 10, (10, 30)),
+            ((10, 30), (10, 1), 30, (10, 31)),
+            ((3, 20), (3, 25), 10, (4, 4)),
+            ((3, 30), (3, 1), 30, (3, 31)),
+        ],
+    )
+    def test_are_by_the_clock_on_the_wall(self, unit, at, born_on, delay, day):
+        Program.objects.update(time_zone="Europe/Berlin")
+        campaign, (member,) = a_campaign(unit, "birthday", delay_days=delay), members(unit, 1)
+        save_birthday(member=member, day=born_on[1], month=born_on[0], at=TODAY - timedelta(days=200))
+        list(count_ahead(at=datetime(2026, *at, 12, tzinfo=UTC)))
+        assert [*Forecast.objects.filter(campaign=campaign).values_list("day", flat=True)] == [date(2026, *day)]
 
 
 class TestThePause:
