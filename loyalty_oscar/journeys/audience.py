@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 
 from .models import Campaign, Occurrence
-from .occasions import is_held_out, occasions
-from .queries import meant_now
+from .occasions import due_after, is_held_out, occasions
+from .queries import may_be_told, meant_now
 
 #: So many are looked at; of more it is said that they are more.
 MOST = 10_000
@@ -42,9 +40,9 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
     waiting = Occurrence.objects.using(write_db()).filter(campaign=campaign, is_open=True, due_at__lt=over)
     found = dict.fromkeys(waiting.values_list("member_id", flat=True)[: MOST + 1])
     if occasion.due:
-        days = timedelta(days=campaign.delay_days)
-        due = occasion.due(program=campaign.program, campaign=campaign, since=start - days, until=over - days)
-        pairs = ((member_id, source) for member_id, source, moment in due if moment < over - days)
+        since, until = (due_after(at=one, days=-campaign.delay_days, zone=zone) for one in (start, over))
+        due = occasion.due(program=campaign.program, campaign=campaign, since=since, until=until)
+        pairs = ((member_id, source) for member_id, source, moment in due if moment < until)
         new = not_planned(campaign=campaign, pairs=islice(pairs, MOST + 1))
         found |= dict.fromkeys(member_id for member_id, _source in new)
     ids = meant_and_in(campaign=campaign, member_ids=list(found)[:MOST], at=at)
@@ -61,6 +59,7 @@ def not_planned(*, campaign: Campaign, pairs: Iterable[tuple[int, str]]) -> Iter
     """Yield those members with their sources for whom nothing is planned, or was done, of it. One query."""
     found = list(pairs)
     rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, source__in={source for _pk, source in found})
+    rows = rows.filter(member_id__in={pk for pk, _source in found})
     known = set(rows.values_list("member_id", "source"))
     yield from (pair for pair in found if pair not in known)
 
@@ -71,10 +70,3 @@ def meant_and_in(*, campaign: Campaign, member_ids: list[int], at: datetime) -> 
     percent = 0 if campaign.is_public else campaign.program.holdout_percent
     salt = campaign.program.salt
     return [pk for pk in member_ids if pk in meant and not is_held_out(salt=salt, member_id=pk, percent=percent)]
-
-
-def may_be_told(*, campaign: Campaign, member_ids: list[int], at: datetime) -> frozenset[int]:
-    """Return those of these members who allow its letter; all where it says nothing."""
-    if not member_ids or not campaign.texts.using(write_db()).exists():
-        return frozenset(member_ids)
-    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)

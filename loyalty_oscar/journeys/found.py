@@ -11,8 +11,7 @@ from typing import Any
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel import periods
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
+from loyalty_oscar.people.models import Birthday, BuyerStats, Receipt
 from loyalty_oscar.people.rules import birthday_in
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, SegmentMember
@@ -38,7 +37,7 @@ from .occasions import (
     source_of,
     years_before,
 )
-from .queries import meant_now
+from .queries import may_be_told, meant_now
 
 Found = Iterator[tuple[int, str, datetime]]
 #: Members who are surprised are so once in so many months.
@@ -107,7 +106,7 @@ def late_ones(*, program: Program, campaign: Campaign, since: datetime, until: d
 def silent_ones(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:
     """Yield who ordered last so many months ago, to the day: once for each last order."""
     months, zone = int(campaign.params.get("months", 0)), program.time_zone
-    # By the receipt's own program, too: that is what it is found by.
+    # The program of the receipt as well: its index of days begins with it.
     receipts = Receipt.objects.using(write_db()).filter(program=program, **of_program(program, "member__"))
     last = _last_orders(OuterRef("member_id")).values("order_id")[:1]
     for kept in days_between(since=since, until=until, zone=zone) if months else ():
@@ -186,10 +185,9 @@ def _shuffled(members: QuerySet[Member], salt: str) -> list[int]:
 
 def _reached_alone(campaign: Campaign, member_ids: Sequence[int], at: datetime) -> Iterator[int]:
     """Yield those of these members whom a campaign is for by now, and who may be told where it says something."""
-    says = campaign.texts.using(write_db()).exists()
     for start in range(0, len(member_ids), ASKED):
         part = member_ids[start : start + ASKED]
-        may = allowed(purpose=Consent.Purpose.LETTERS, member_ids=part, at=at) if says else set(part)
+        may = may_be_told(campaign=campaign, member_ids=part, at=at)
         meant = meant_now(campaign=campaign, member_ids=may, at=at)
         yield from (pk for pk in part if pk in meant)
 

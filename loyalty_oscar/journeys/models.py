@@ -132,10 +132,17 @@ class Campaign(Promising, ForWhom):
         return self.points if self.reward is None else self.reward.price or 1
 
     @property
+    def times_left(self) -> int | None:
+        """How many times it may still give, as far as this row knows; None = no limit."""
+        times = [] if self.most is None else [self.most - self.given]
+        if self.budget is not None and self.points:
+            times.append((self.budget - self.spent) // self.points)
+        return min(times, default=None)
+
+    @property
     def has_left(self) -> bool:
         """Whether it may give once more, as far as this row knows."""
-        has_times = self.most is None or self.given < self.most
-        return has_times and (self.budget is None or self.spent + self.points <= self.budget)
+        return self.times_left != 0
 
     @property
     @admin.display(description=pgettext_lazy("loyalty", "a birthday is told so many days before"))
@@ -217,6 +224,7 @@ class Occurrence(models.Model):
             models.Index(fields=["source"], name="loyalty_occurrence_source"),
             models.Index(fields=["order_id"], name="loyalty_occurrence_order"),
             models.Index(fields=["is_open", "due_at"], name="loyalty_occurrence_due"),
+            models.Index(fields=["program", "told_at", "at"], name="loyalty_occurrence_spoke"),
         ]
 
     def __str__(self) -> str:

@@ -18,8 +18,6 @@ from django.db.models import Q, QuerySet
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.sources import number_of
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State as ProgramState
 from loyalty_oscar.program.queries import read_versions
@@ -27,7 +25,7 @@ from loyalty_oscar.program.rows import write_rows
 
 from .models import Campaign, Occurrence
 from .occasions import LATE_DAYS, WARRANTY, due_after, in_time, look_back, moment_of, occasions, source_of
-from .queries import PROMISED, campaigns_about
+from .queries import PROMISED, campaigns_about, may_be_told
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 500
@@ -208,9 +206,7 @@ def _may_be_told(campaign: Campaign, member_ids: set[int], at: datetime) -> Coll
     those to whom a campaign that promises nothing may write, where it does.
     """
     is_for_some = campaign.is_promise or not occasions.get(campaign.occasion).for_all
-    if is_for_some or not campaign.texts.using(write_db()).exists():
-        return member_ids
-    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)
+    return member_ids if is_for_some else may_be_told(campaign=campaign, member_ids=member_ids, at=at)
 
 
 def _planned(rows: list[Occurrence], at: datetime) -> int:

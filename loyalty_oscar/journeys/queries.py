@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet
 
+from loyalty_oscar.people.consents import allowed
+from loyalty_oscar.people.models import Consent
 from loyalty_oscar.people.queries import address_marks
 from loyalty_oscar.program.abstract import ForWhom
 from loyalty_oscar.program.db import write_db
@@ -179,6 +181,18 @@ def speaks_against(
 def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> set[int]:
     """Return those of these members for whom a campaign is by now."""
     return set(member_ids).difference(speaks_against(campaigns=[campaign], member_ids=member_ids, at=at)[campaign.pk])
+
+
+def says_something(*, campaign: Campaign) -> bool:
+    """Return whether a campaign writes letters, for which consent is needed. One query."""
+    return campaign.texts.using(write_db()).exists()
+
+
+def may_be_told(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> frozenset[int]:
+    """Return those of these members who allow the letter of a campaign; all where it says nothing."""
+    if not member_ids or not says_something(campaign=campaign):
+        return frozenset(member_ids)
+    return allowed(purpose=Consent.Purpose.LETTERS, member_ids=member_ids, at=at)
 
 
 def goals_now(*, program_id: int) -> list[int]:

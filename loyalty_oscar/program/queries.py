@@ -242,11 +242,17 @@ def goes_on_as(*, user_id: Any) -> QuerySet[Member]:
     return Member.objects.using(write_db()).filter(pk__in=mine.values(goes_on=Coalesce("merged_into_id", "pk")))
 
 
-def one_with(*, user_id: Any) -> list[Any]:
-    """Return the ids of the people who are one with a person by merged members, that person among them. One query."""
-    stays = goes_on_as(user_id=user_id).values("pk")
+def one_with(*, user_id: Any, program_ids: Iterable[int]) -> dict[int, set[Any]]:
+    """
+    Return by program the ids of the people who are one with a person there by merged members, that person among them:
+    who is one in a program may be two in another. One query.
+    """
+    found = {program_id: {user_id} for program_id in program_ids}
+    stays = goes_on_as(user_id=user_id).filter(program__in=list(found)).values("pk")
     rows = Member.objects.using(write_db()).filter(Q(pk__in=stays) | Q(merged_into__in=stays), user__isnull=False)
-    return [user_id, *rows.exclude(user_id=user_id).values_list("user_id", flat=True).distinct()]
+    for program_id, other in rows.values_list("program_id", "user_id"):
+        found[program_id].add(other)
+    return found
 
 
 def members_within(*, program_id: int, after: int, last: int) -> QuerySet[Member]:

@@ -1,4 +1,4 @@
-"""A receipt says whether a member bought, also once nobody can say who."""
+"""A receipt says whether a member bought, also once nobody can say who; the next step fills in those of before."""
 
 from django.db import migrations, models
 

@@ -48,10 +48,12 @@ def look_at_review(*, review: Any, at: datetime) -> bool:
     if review.user_id is None or review.product_id is None or review.score > UNHAPPY_STARS:
         return False
     lines = get_model("order", "Line").objects.using(write_db()).select_related("order")
-    people = one_with(user_id=review.user_id)
-    bought = lines.filter(order__user_id__in=people, product_id__in=family_of(product_id=review.product_id))
-    line = bought.order_by("-pk").first()
-    unit = unit_for_site(site_id=line.order.site_id) if line else None
+    people = one_with(user_id=review.user_id, program_ids=[unit.program_id for unit in begun_units()])
+    bought = lines.filter(order__user_id__in=set().union(*people.values()))
+    bought = bought.filter(product_id__in=family_of(product_id=review.product_id)).order_by("-pk")
+    served = ((line, unit_for_site(site_id=line.order.site_id)) for line in bought)
+    theirs = ((line, unit) for line, unit in served if unit and line.order.user_id in people[unit.program_id])
+    line, unit = next(theirs, (None, None))
     member = _member(unit.program_id, review.user_id) if unit else None
     if line is None or member is None:
         return False

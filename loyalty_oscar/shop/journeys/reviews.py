@@ -57,12 +57,18 @@ def family_of(*, product_id: Any) -> list[Any]:
 def settle(*, user_id: Any, family: Sequence[Any], at: datetime) -> None:
     """
     Bring what somebody's reviews of one thing brought in line with those that stand: once, in one program, however many
-    it was bought in, and whichever of its addresses was reviewed. Who was merged is one with the member who stays.
+    it was bought in, and whichever of its addresses was reviewed. Who was merged is one with the member who stays, in
+    the program of both.
     """
-    details, people = [str(pk) for pk in family], one_with(user_id=user_id)
-    shown = Review.objects.using(write_db()).filter(user_id__in=people, product_id__in=family, status=Review.APPROVED)
-    review = shown.select_related("product").order_by("date_created", "pk").first()
-    programs = bought_in(people=people, family=family, at=at) if review else []
+    details = [str(pk) for pk in family]
+    people = one_with(user_id=user_id, program_ids=[unit.program_id for unit in begun_units()])
+    shown = Review.objects.using(write_db()).filter(product_id__in=family, status=Review.APPROVED)
+    shown = shown.filter(user_id__in=set().union(*people.values())).select_related("product")
+    written = list(shown.order_by("date_created", "pk"))
+    # The first one of each program in which one of these people wrote any.
+    reviews = {pk: one for pk, ids in people.items() for one in reversed(written) if one.user_id in ids}
+    bought = bought_in(people=people, family=family, at=at) if reviews else []
+    programs = [program for program in bought if program.pk in reviews]
     known = given_for(user_id=user_id, sources=[f"{REVIEW}:{detail}" for detail in details]) if programs else []
     # Where it has brought points it stays, whatever is bought elsewhere, and so does the address it was given for.
     order = [program_id for program_id, _source in known]
@@ -73,22 +79,25 @@ def settle(*, user_id: Any, family: Sequence[Any], at: datetime) -> None:
         operations.undo_act(user_id=user_id, occasion=REVIEW, detail=other, at=at, but=program)
     if program:
         detail = source.partition(":")[2] or details[0]
+        review = reviews[program.pk]
         about = {"product": review.product.get_title()}
         what = {"occasion": REVIEW, "detail": detail, "about": about, "happened_at": review.date_created}
         operations.act(program=program, user_id=review.user_id, **what, at=at)
 
 
-def bought_in(*, people: Collection[Any], family: Sequence[Any], at: datetime) -> list[Program]:
+def bought_in(*, people: Mapping[int, Collection[Any]], family: Sequence[Any], at: datetime) -> list[Program]:
     """
-    Return the programs of orders with which somebody bought a thing, and kept it; `people` are the logins of one.
+    Return the programs of orders with which somebody bought a thing, and kept it; `people` are the logins of one, by
+    program.
 
     An order is whose it was when it was placed, and one that was deleted after its return period has been kept.
     """
+    logins = set().union(*people.values())
     lines = get_model("order", "Line").objects.using(write_db()).filter(product_id__in=family)
-    rows = list(lines.filter(order__user_id__in=people).order_by("-pk").values_list("order_id", "pk")[:ORDERS])
+    rows = list(lines.filter(order__user_id__in=logins).order_by("-pk").values_list("order_id", "pk")[:ORDERS])
     kept: dict[str, Any] = {"products": set(family), "people": people, "at": at}
     return _kept({order_id for order_id, _line in rows}, lines={line for _order, line in rows}, **kept) or _kept(
-        _out_of_sight(people), lines=(), **kept
+        _out_of_sight(logins), lines=(), **kept
     )
 
 
@@ -109,20 +118,21 @@ def _kept(
     *,
     lines: Container[int],
     products: Container[int],
-    people: Collection[Any],
+    people: Mapping[int, Collection[Any]],
     at: datetime,
 ) -> list[Program]:
     """Return the programs of those of these orders that are somebody's and of which one of these products is left."""
     units = {unit.pk: unit for unit in begun_units()} if order_ids else {}
     found: dict[int, Program] = {}
-    theirs = {str(user_id) for user_id in people}
+    theirs = {(program_id, str(user_id)) for program_id, ids in people.items() for user_id in ids}
     for order in gather_orders(order_ids=order_ids, set_codes=(), at=at) if order_ids else ():
         kept = any(
             line.gone < line.quantity and (line.product_id in products or _is_on(line, lines))
             for line in order.purchase.lines
         )
         unit = units.get(order.unit_id)
-        if unit and kept and order.final_at and not order.dead and str(order.user_id) in theirs:
+        is_theirs = unit is not None and (unit.program_id, str(order.user_id)) in theirs
+        if unit and is_theirs and kept and order.final_at and not order.dead:
             found.setdefault(unit.program_id, unit.program)
     return list(found.values())
 

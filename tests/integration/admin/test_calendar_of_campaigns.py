@@ -1,12 +1,14 @@
 """The calendar of campaigns: on which day each speaks, to how many, and whose letter waits for the pause."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
+from django.db import IntegrityError
 from django.urls import reverse
 
+from loyalty_oscar.journeys import calendar
 from loyalty_oscar.journeys.calendar import DAYS, count_ahead, speeches
 from loyalty_oscar.journeys.models import Campaign, Forecast, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
@@ -15,9 +17,11 @@ from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.people.models import Contact
 from loyalty_oscar.people.operations import save_birthday
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.rows import write_rows
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import SegmentFactory
 from tests.integration.journeys.deeds import a_campaign, a_member, a_night, allows, says
+from tests.once import a_program
 from tests.storefront import TODAY, text_of
 
 NUMBERS = count(1)
@@ -53,6 +57,11 @@ def on(days):
 def a_day(unit, days, **fields):
     day = on(days)
     return a_campaign(unit, "day", params={"day": day.day, "month": day.month}, **{"points": 50, **fields})
+
+
+def occurred(campaign, member, source, **fields):
+    told = {"state": "done", "at": TODAY, "points": 0, **fields}
+    return Occurrence.objects.create(program=campaign.program, campaign=campaign, member=member, source=source, **told)
 
 
 def ahead(campaign):
@@ -169,6 +178,110 @@ class TestTheDaysAhead:
             occasions.unregister("broken")
         assert ahead(campaign) == [(2, 1, 0, 0)]
 
+    def test_of_one_that_fails_stay_as_they_were_counted(self, unit):
+        member, is_broken = members(unit, 1)[0], []
+
+        def due(**about):
+            yield member.pk, "broken", TODAY + timedelta(days=3)
+            if is_broken:
+                raise RuntimeError("no answer")
+
+        occasions.register("broken")(Occasion(due=due))
+        try:
+            campaign, other = a_campaign(unit, "broken"), a_day(unit, 2)
+            the_night()
+            is_broken.append(True)
+            members(unit, 1)
+            with pytest.raises(LoyaltyError, match="could not count: 1"):
+                the_night()
+        finally:
+            occasions.unregister("broken")
+        assert (ahead(campaign), ahead(other)) == ([(3, 1, 0, 0)], [(2, 2, 0, 0)])
+
+    def test_of_a_program_that_fails_keep_no_other_waiting(self, unit, monkeypatch):
+        def written(*, rows):
+            if rows[0].campaign.program_id == unit.program_id:
+                raise IntegrityError("its campaign was deleted")
+            write_rows(rows=rows)
+
+        there = a_program(live_from=TODAY - timedelta(days=9), code="two", name="Two", is_default=False)
+        campaigns = [a_day(one, 2) for one in (unit, there)]
+        members(unit, 1), members(there, 1)
+        the_night()
+        members(unit, 1), members(there, 1)
+        monkeypatch.setattr(calendar, "write_rows", written)
+        with pytest.raises(LoyaltyError, match="could not count: 1"):
+            the_night()
+        assert [ahead(one) for one in campaigns] == [[(2, 1, 0, 0)], [(2, 2, 0, 0)]]
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 5])
+    def test_are_all_however_many_are_looked_at_at_once(self, unit, monkeypatch, number):
+        monkeypatch.setattr(calendar, "MOST", 2)
+        people = members(unit, number)
+        found, on_day, waits = a_campaign(unit, "birthday"), a_day(unit, 4), a_campaign(unit, "order-placed")
+        for days, member in enumerate(people, 1):
+            born(member, on(days))
+            due = {"state": "planned", "is_open": True, "due_at": TODAY + timedelta(days=7)}
+            occurred(waits, member, "order:1:placed", **due)
+        the_night()
+        assert ahead(found) == [(days, 1, 0, 0) for days in range(1, number + 1)]
+        assert (ahead(on_day), ahead(waits)) == ([(4, number, 0, 0)], [(7, number, 0, 0)])
+
+    @pytest.mark.parametrize("at_once", [1, 10])
+    def test_count_a_member_once_a_day_whatever_comes(self, unit, monkeypatch, at_once):
+        monkeypatch.setattr(calendar, "MOST", at_once)
+        campaign, member = says(a_campaign(unit, "order-placed")), allows(*members(unit, 1))
+        for number, days in enumerate((5, 5, 5, 6)):
+            due = {"state": "planned", "is_open": True, "due_at": TODAY + timedelta(days=days)}
+            occurred(campaign, member, f"order:{number}:placed", **due)
+        the_night()
+        assert ahead(campaign) == [(5, 1, 0, 0), (6, 1, 0, 1)]
+
+    @pytest.mark.parametrize(
+        ("limits", "found"),
+        [
+            ({}, [4, 2]),
+            ({"most": 1, "given": 1}, []),
+            ({"most": 6, "given": 3}, [3, 0]),
+            ({"most": 6, "given": 1}, [4, 1]),
+            ({"most": 6}, [4, 2]),
+            ({"budget": 100, "spent": 51}, []),
+            ({"budget": 100, "spent": 50}, [1, 0]),
+            ({"budget": 1000, "most": 5}, [4, 1]),
+            ({"budget": 249, "points": 0}, [4, 2]),
+        ],
+    )
+    def test_are_as_many_as_it_has_left(self, unit, limits, found):
+        for number, member in enumerate(members(unit, 6)):
+            born(member, on(1 if number < 4 else 2))
+        campaign = a_campaign(unit, "birthday", **{"points": 50, **limits})
+        the_night()
+        assert [row[1] for row in ahead(campaign)] == found
+
+    @pytest.mark.parametrize(("is_public", "told"), [(True, (2, 2)), (False, (1, 4))])
+    def test_tell_no_more_without_consent_than_it_comes_to(self, unit, is_public, told):
+        people = members(unit, 5)
+        allows(people[0])
+        campaign = says(a_day(unit, 2, is_public=is_public, most=2))
+        the_night()
+        assert ahead(campaign) == [(2, *told, 0)]
+
+    @pytest.mark.parametrize(
+        ("at", "born_on", "delay", "day"),
+        [
+            ((10, 6), (10, 20), 10, (10, 30)),
+            ((10, 30), (10, 1), 30, (10, 31)),
+            ((3, 20), (3, 25), 10, (4, 4)),
+            ((3, 30), (3, 1), 30, (3, 31)),
+        ],
+    )
+    def test_are_by_the_clock_on_the_wall(self, unit, at, born_on, delay, day):
+        Program.objects.update(time_zone="Europe/Berlin")
+        campaign, (member,) = a_campaign(unit, "birthday", delay_days=delay), members(unit, 1)
+        save_birthday(member=member, day=born_on[1], month=born_on[0], at=TODAY - timedelta(days=200))
+        list(count_ahead(at=datetime(2026, *at, 12, tzinfo=UTC)))
+        assert [*Forecast.objects.filter(campaign=campaign).values_list("day", flat=True)] == [date(2026, *day)]
+
 
 class TestThePause:
     """Between two letters to a member lie so many days of the program (3, as it is set up)."""
@@ -181,11 +294,11 @@ class TestThePause:
         the_night()
         assert (ahead(first), ahead(second)) == ([(5, 1, 0, 0)], [(5 + apart, 1, 0, waits)])
 
-    @pytest.mark.parametrize(("ago", "waits"), [(2, 1), (1, 0)])
+    @pytest.mark.parametrize(("ago", "waits"), [(1, 1), (2, 0)])
     def test_is_kept_after_the_last_letter_that_left(self, unit, ago, waits):
         member = allows(*members(unit, 1))
-        Contact.objects.update_or_create(member=member, defaults={"told_at": TODAY + timedelta(days=ago - 3)})
-        campaign = says(a_day(unit, 1 + 1 - 1))
+        Contact.objects.update_or_create(member=member, defaults={"told_at": TODAY - timedelta(days=ago)})
+        campaign = says(a_day(unit, 1))
         the_night()
         assert ahead(campaign) == [(1, 1, 0, waits)]
 
@@ -206,7 +319,8 @@ class TestThePause:
 class TestThePage:
     def test_shows_what_came_what_waits_and_what_is_to_come(self, view, unit):
         people = [allows(one) for one in members(unit, 2)]
-        came, coming = says(a_day(unit, 0, name="Today’s")), says(a_day(unit, 2, name="To come"))
+        for days, name in ((0, "Today’s"), (2, "To come")):
+            says(a_day(unit, days, name=name))
         members(unit, 1)
         assert a_night(TODAY) == 3
         Occurrence.objects.filter(member=people[0]).update(at=TODAY - timedelta(days=1))
@@ -220,7 +334,59 @@ class TestThePage:
         assert cell(view, on(0)).endswith("Today’s Came to 2 members. Waits For 1 member.")
         wanted = "To come For 3 members. 1 of them allows no letters, and finds it in the account."
         assert cell(view, on(2)).endswith(wanted)
-        assert came.name and coming.name
+
+    def test_counts_a_member_once_a_day_whatever_comes(self, view, unit):
+        campaign, (member,) = a_campaign(unit, "order-placed", name="Thanks"), members(unit, 1)
+        for number in range(3):
+            occurred(campaign, member, f"order:{number}:placed", at=TODAY - timedelta(days=1))
+            occurred(campaign, member, f"order:1{number}:placed", state="planned", is_open=True, due_at=TODAY)
+        assert cell(view, on(-1)).endswith("Thanks Came to 1 member.")
+        assert cell(view, on(0)).endswith("Thanks For 1 member.")
+
+    @pytest.mark.parametrize("state", ["draft", "live", "paused", "closing", "closed"])
+    def test_shows_nothing_to_come_of_a_program_that_does_not_speak(self, view, unit, state):
+        member = members(unit, 1)[0]
+        a_day(unit, 2, name="Counted")
+        the_night()
+        a_day(unit, 3, name="New")
+        occurred(
+            a_campaign(unit, "order-placed", name="Waits"), member, "x", state="planned", is_open=True, due_at=TODAY
+        )
+        Program.objects.update(state=state)
+        told = "".join(cell(view, on(days)) for days in (0, 2, 3))
+        assert {name in told for name in ("Counted", "New", "Waits")} == {state in ("live", "closing")}
+
+    @pytest.mark.parametrize("has_left", [True, False])
+    def test_shows_nothing_to_come_of_what_has_nothing_left(self, view, unit, has_left):
+        members(unit, 1)
+        campaigns = [a_day(unit, 2, name="Counted", most=2)]
+        the_night()
+        campaigns.append(a_day(unit, 3, name="New", most=2))
+        Campaign.objects.update(given=1 if has_left else 2)
+        for days, campaign in zip((2, 3), campaigns, strict=True):
+            assert (campaign.name in cell(view, on(days))) == has_left
+
+    @pytest.mark.parametrize(("delay", "month", "day"), [(7, 6, 4), (3, 5, 31), (4, 6, 1), (0, 5, 28), (34, 7, 1)])
+    def test_names_the_day_of_a_new_one_after_its_delay(self, unit, delay, month, day):
+        a_campaign(unit, "day", params={"day": 28, "month": 5}, delay_days=delay)
+        found = {one: speeches(program=unit.program, month=date(2026, one, 1), at=TODAY) for one in (5, 6, 7)}
+        told = [(one, when.day, said[0].members) for one, days in found.items() for when, said in days.items()]
+        assert told == [(month, day, None)]
+
+    def test_finds_what_came_in_a_month_over_an_index(self, unit):
+        rows = calendar._came(unit.program, TODAYS.replace(day=1), on(31))
+        assert "COALESCE" not in str(rows.query).partition(" WHERE ")[2].partition(" GROUP BY ")[0]
+        assert ["program", "told_at", "at"] in [index.fields for index in Occurrence._meta.indexes]
+
+    @pytest.mark.parametrize(
+        ("at", "told_at", "days"),
+        [(-40, -1, [-1]), (-2, None, [-2]), (-40, None, []), (-6, None, []), (-5, None, [-5]), (-40, -6, [])],
+    )
+    def test_finds_it_by_its_letter_or_else_by_its_day(self, unit, at, told_at, days):
+        told_at = None if told_at is None else TODAY + timedelta(days=told_at)
+        occurred(a_campaign(unit), *members(unit, 1), "x", at=TODAY + timedelta(days=at), told_at=told_at)
+        found = speeches(program=unit.program, month=TODAYS.replace(day=1), at=TODAY)
+        assert [*found] == [on(one) for one in days]
 
     def test_names_letters_that_wait_for_the_pause(self, view, unit):
         for one in members(unit, 2):

@@ -137,6 +137,14 @@ class TestToday:
         born_today(*members(unit, 1))
         assert audience(campaign=campaign, at=TODAY + timedelta(days=days)).members == members_told
 
+    @pytest.mark.parametrize(("number", "members_told"), [(30, 0), (31, 1)])
+    def test_counts_days_by_the_clock_on_the_wall(self, unit, number, members_told):
+        unit.program.time_zone = "Europe/Berlin"
+        campaign = a_campaign(unit, "birthday", delay_days=30)
+        save_birthday(member=members(unit, 1)[0], day=1, month=10, at=TODAY)
+        at = TODAY.replace(month=10, day=number)
+        assert audience(campaign=campaign, at=at).members == members_told
+
     def test_leaves_out_whom_it_is_not_for_and_who_had_it(self, unit):
         people = [born_today(member) for member in members(unit, 4)]
         campaign = a_campaign(unit, "birthday", segment=SegmentFactory(program=unit.program, members=people[:2]))

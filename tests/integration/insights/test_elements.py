@@ -152,6 +152,21 @@ class TestAReward:
             "wait", "Nobody has used it, and since when it is there is not known.",
         )  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("days", "why"),
+        [
+            (0, "It has been there for 0 days; 90 are needed."),
+            (1, "It has been there for 1 day; 90 are needed."),
+            (89, "It has been there for 89 days; 90 are needed."),
+        ],
+    )
+    def test_of_late_waits(self, unit, days, why):
+        RewardFactory(program=unit.program, code="bowl", price=500)
+        members(unit, 40)
+        row = counted(unit)["rewards", "bowl"]
+        row.since = row.day - timedelta(days=days)
+        assert advice(unit=unit, row=row, paid=0) == ("wait", why)
+
 
 class TestFriends:
     def test_are_used_by_who_brought_one_that_ordered(self, unit):

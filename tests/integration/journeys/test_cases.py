@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
 from oscar.core.loading import get_model
@@ -17,7 +18,7 @@ from loyalty_oscar.ledger.givers import shares_of
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program import words
-from loyalty_oscar.program.models import Event, Member
+from loyalty_oscar.program.models import Event, Member, ProgramSite
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.references import about
 from loyalty_oscar.redemption.models import Claim
@@ -27,8 +28,9 @@ from loyalty_oscar.shop.journeys.case_sources import look_at_review
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import RewardFactory
+from loyalty_oscar.testing.factories import MemberFactory, RewardFactory
 from tests.integration.ledger.books import assert_clean
+from tests.once import a_program
 from tests.points import give as give_points
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, send_back, text_of
 
@@ -544,6 +546,20 @@ class TestAnUnhappyReview:
 
         assert look_at_review(review=self.write(member.user, bites, 1), at=TODAY)
         assert Case.objects.get().member == stays
+
+    def test_of_two_who_are_one_elsewhere_is_a_case_of_who_bought_it_there(self, unit, member, bites):
+        site = Site.objects.create(domain="two.example", name="Two")
+        other = a_program(live_from=day(1, 1, 2025), code="two", name="Two", is_default=False)
+        ProgramSite.objects.create(program=other.program, site=site)
+        forget_cache()
+        ada = a_member(unit, "ada@example.com")
+        there = {one: MemberFactory(program=other.program, user=one.user, joined_at=TODAY) for one in (member, ada)}
+        Member.objects.filter(pk=member.pk).update(merged_into=ada)
+        buy(ada.user, (bites, 1), on=day(4, 1), site=site)
+
+        assert not look_at_review(review=self.write(member.user, bites, 1), at=TODAY)
+        assert look_at_review(review=self.write(ada.user, bites, 1), at=TODAY)
+        assert Case.objects.get().member == there[ada]
 
     def test_that_sent_no_signal_is_found_at_night_once(self, member, bites):
         buy(member.user, (bites, 1), on=day(4, 1))

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.audience import audience
+from loyalty_oscar.journeys.found import silent_ones
 from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
@@ -112,6 +113,16 @@ class TestAFarewell:
         a_receipt(unit, member, 9, on=day(8, 31))
         assert [a_night(day(2, number, 2027)) for number in (27, 28)] == [0, 1], "six months after 31 August"
         assert [*campaign.occurrences.order_by("pk").values_list("source", flat=True)] == ["leaving:7", "leaving:9"]
+
+    def test_is_looked_for_in_the_days_of_its_program(self, unit):
+        campaign = a_campaign(unit, "leaving", params={"months": 6})
+        a_receipt(unit, a_member(unit), 7, on=day(1, 5))
+        told = {"program": unit.program, "campaign": campaign, "since": day(7, 4), "until": day(7, 5)}
+        with CaptureQueriesContext(connection) as captured:
+            assert len([*silent_ones(**told)]) == 1
+        name = connection.ops.quote_name
+        asked = f"{name(Receipt._meta.db_table)}.{name('program_id')} = "
+        assert [asked in query["sql"] for query in captured] == [True]
 
     def test_does_not_come_to_who_ordered_again_before_it_leaves(self, unit):
         says(a_campaign(unit, "leaving", points=0, params={"months": 6, "question": "farewell"}, delay_days=2))

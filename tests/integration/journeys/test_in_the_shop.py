@@ -30,7 +30,7 @@ from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.shop.storefront import throttle
 from loyalty_oscar.shop.upkeep.jobs import run
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import RewardFactory
+from loyalty_oscar.testing.factories import MemberFactory, RewardFactory
 from tests.integration.ledger.books import assert_clean
 from tests.once import a_program
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
@@ -337,6 +337,22 @@ class TestAReview:
         send_back(gone, gone.lines.get().quantity, on=day(5, 4))
         assert paid_in() == [unit.program_id + other.program_id - once]
         assert_clean()
+
+    def test_of_two_who_are_one_elsewhere_is_paid_to_who_bought_it_there(self, unit, write):
+        site = Site.objects.create(domain="two.example", name="Two")
+        other = a_program(live_from=day(1, 1, 2025), code="two", name="Two", is_default=False)
+        ProgramSite.objects.create(program=other.program, site=site)
+        forget_cache()
+        a_campaign(other)
+        boris, ada, product = a_member(unit), a_member(unit, "ada@example.com"), a_product()
+        for member in (boris, ada):
+            MemberFactory(program=other.program, user=member.user, joined_at=day(1, 1))
+        merge(member=boris, into=ada, actor="staff:1", at=TODAY)
+        arrive(buy(ada.user, (product, 1), on=day(3, 3), site=site), on=day(3, 4))
+        for writer, paid in ((boris, []), (ada, [ada.user_id])):
+            write(writer.user, product)
+            assert [*Occurrence.objects.values_list("member__user", flat=True)] == paid
+        assert Occurrence.objects.get().program == other.program
 
     def test_by_somebody_who_never_bought_it_brings_nothing(self, unit, bought, write):
         a_campaign(unit)
