@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Prefetch, Q
 
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.db import rolled_back, write_db
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered, version_of, versions
 
@@ -87,10 +86,8 @@ def ran_out(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]
 
 def left_behind(*, places: Iterable[Reservation], at: datetime) -> list[Reservation]:
     """Return the same to who only looks: whatever was locked to find that out is let go at once."""
-    with transaction.atomic(using=write_db()):
-        found = ran_out(places=places, at=at)
-        transaction.set_rollback(True, using=write_db())
-    return found
+    with rolled_back():
+        return ran_out(places=places, at=at)
 
 
 def counts_of(*, sale_ids: Iterable[int], at: datetime) -> dict[int, QuotaCounter]:

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.color import no_style
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Model
 
 from loyalty_oscar.kernel.errors import NotAllowed
 
-from .db import write_db
+from .db import rolled_back, write_db
 from .queries import remembering_apart
 
 #: What SQLite would look for in the tables that stand apart, where other tables are not.
@@ -37,12 +37,9 @@ def apart(*, empty: Iterable[type[Model]], copied: Iterable[type[Model]]) -> Ite
     if connection.vendor not in MAKERS:
         raise NotAllowed(f"{connection.display_name} has no tables apart; PostgreSQL and SQLite have")
     make = MAKERS[connection.vendor]
-    with transaction.atomic(using=connection.alias), remembering_apart():
-        try:
-            make(connection, list(empty), list(copied))
-            yield
-        finally:
-            transaction.set_rollback(True, using=connection.alias)
+    with rolled_back(), remembering_apart():
+        make(connection, list(empty), list(copied))
+        yield
 
 
 def _in_postgresql(connection: Any, empty: list[type[Model]], copied: list[type[Model]]) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import transaction
-
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.db import rolled_back
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
 from loyalty_oscar.redemption.rules import RedemptionQuote
 
@@ -71,10 +69,9 @@ class RedemptionPart:
         """
         what, before = f"{scene.called} used by an order placed without its user", scene.booked(Kind.CAPTURE)
         try:
-            with transaction.atomic(using=write_db()):
+            with rolled_back():
                 place(scene=scene, bill=bill_of(scene=scene), user=None, guest_email=EMAIL)
                 used = scene.counted(before - scene.booked(Kind.CAPTURE))
-                transaction.set_rollback(True, using=write_db())
         except Exception as error:  # noqa: BLE001 - the store's own code runs here
             return Number(what=what, got=f"no order: {type(error).__name__}: {error}")
         finally:

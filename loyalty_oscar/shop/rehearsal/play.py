@@ -15,10 +15,10 @@ from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.db import rolled_back, write_db
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.operations import change_state, join
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.queries import remembering_apart
 
 from ..orders import statuses
 from ..orders.sync import sync_orders
@@ -65,15 +65,10 @@ def rehearse(*, product_id: str = "", at: datetime) -> Rehearsal:
     Nothing stays and nothing leaves: no row, no mail, no task after commit, no receiver of the store. Raises
     `LoyaltyError` where there is no program, or nothing to sell.
     """
-    with quietly() as left_out, transaction.atomic(using=write_db()):
-        try:
-            forget_cache()
-            scene = _scene(product_id, at)
-            told = Rehearsal(product=f"{scene.product} ({scene.product.pk})", left_out=left_out)
-            _play(scene, told.numbers)
-        finally:
-            transaction.set_rollback(True, using=write_db())
-            forget_cache()
+    with quietly() as left_out, rolled_back(), remembering_apart():
+        scene = _scene(product_id, at)
+        told = Rehearsal(product=f"{scene.product} ({scene.product.pk})", left_out=left_out)
+        _play(scene, told.numbers)
     return told
 
 

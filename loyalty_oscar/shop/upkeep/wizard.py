@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -22,10 +22,10 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.db import rolled_back
 from loyalty_oscar.program.hooks import RAISE, Hook, program_pages
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.program.queries import remembering_apart
 
 from .presets import Answers, Preset, draft_of, free_code, make, on_offer
 from .setup import SetupResult, make_ready
@@ -187,11 +187,6 @@ def _costs(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tup
         for code, preset in offered.items()
     }
     ready = partial(make_ready, name="…", currency=_currency(), live=False, at=at)
-    with transaction.atomic(using=write_db()):
-        try:
-            drafts = [ready(code=free_code(code=code), choices=choices) for code, choices in told.items()]
-            forget_cache()
-            return ask(drafts=drafts, at=at)
-        finally:
-            transaction.set_rollback(True, using=write_db())
-            forget_cache()
+    with rolled_back(), remembering_apart():
+        drafts = [ready(code=free_code(code=code), choices=choices) for code, choices in told.items()]
+        return ask(drafts=drafts, at=at)
