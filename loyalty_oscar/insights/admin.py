@@ -108,13 +108,14 @@ class AimAdmin(BehindFront, TellsChanges, admin.ModelAdmin):
         css = STYLES
 
     def get_fields(self, request: HttpRequest, obj: Aim | None = None) -> tuple[str, ...]:
-        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         only_read = ("program", "figure", "length", "window", "starts_on", "from_value", "ends_on", "to_value")
-        return self.fields if may else only_read
+        return self.fields if self._may_save(request, obj) else only_read
 
     def get_readonly_fields(self, request: HttpRequest, obj: Aim | None = None) -> tuple[str, ...]:
-        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return () if may else ("from_value", "to_value")
+        return () if self._may_save(request, obj) else ("from_value", "to_value")
+
+    def _may_save(self, request: HttpRequest, aim: Aim | None) -> bool:
+        return self.has_change_permission(request, aim) if aim else self.has_add_permission(request)
 
     @admin.display(description=pgettext_lazy("loyalty", "start value"), ordering="start")
     def from_value(self, aim: Aim) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import add_months, end_of_month
 from loyalty_oscar.program import words
-from loyalty_oscar.program.forms import chosen, offer_program
+from loyalty_oscar.program.forms import chosen, offer_choices, offer_program
 from loyalty_oscar.program.models import Unit
 
 from .aim_tables import PARTS, cut_of, figure_by_month, measures_of, month_before
@@ -31,7 +31,6 @@ STORED = ("program", "figure", "length", "window", "starts_on", "ends_on")
 #: What stands for one percent.
 PERCENT = PARTS // 100
 UNKNOWN_DAY = pgettext_lazy("loyalty", "Write a day as year, month and day, for example 2026-05-31.")
-UNKNOWN = pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
 
 
 def _day(label: Any) -> forms.DateField:
@@ -39,6 +38,10 @@ def _day(label: Any) -> forms.DateField:
     return forms.DateField(
         label=label, required=False, input_formats=["%Y-%m-%d"], widget=widget, error_messages={"invalid": UNKNOWN_DAY}
     )
+
+
+def _programs(units: Sequence[Unit]) -> list[tuple[str, str]]:
+    return [(unit.program.code, unit.program.name) for unit in units]
 
 
 class FiguresForm(forms.Form):
@@ -56,14 +59,8 @@ class FiguresForm(forms.Form):
         usual = {"first": add_months(day=today.replace(day=1), months=1 - MONTHS), "last": today}
         sent = {"program": unit.program.code, **{name: f"{day}" for name, day in usual.items()}}
         super().__init__(sent | {name: value for name, value in data.items() if name in self.base_fields and value})
-        programs: Any = self.fields["program"]
-        programs.choices = [(one.program.code, one.program.name) for one in units]
-        if len(units) == 1:
-            programs.widget = forms.HiddenInput()
-        there: Any = self.fields["giver"]
-        there.choices = [("", pgettext("loyalty", "All")), *givers.items()]
-        for field in (programs, there):
-            field.error_messages["invalid_choice"] = UNKNOWN
+        sources = [("", pgettext("loyalty", "All")), *givers.items()]
+        offer_choices(form=self, choices={"program": _programs(units), "giver": sources})
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that ends before it begins, or that has not come."""
@@ -104,17 +101,8 @@ class PaysForm(forms.Form):
         over = [add_months(day=today.replace(day=1), months=-back) for back in range(1, KEPT + 1)]
         usual = {"program": unit.program.code, "month": f"{over[0]:%Y-%m}", "length": 3, "window": 365, "used": used}
         super().__init__(usual | {name: value for name, value in data.items() if name in usual and value})
-        choices: Mapping[str, list[tuple[Any, str]]] = {
-            "program": [(one.program.code, one.program.name) for one in units],
-            "month": [(f"{month:%Y-%m}", words.month(month)) for month in over],
-            **_cut_choices(),
-        }
-        for name, told in choices.items():
-            field: Any = self.fields[name]
-            field.choices = told
-            field.error_messages["invalid_choice"] = UNKNOWN
-        if len(units) == 1:
-            self.fields["program"].widget = forms.HiddenInput()
+        months = [(f"{month:%Y-%m}", words.month(month)) for month in over]
+        offer_choices(form=self, choices={"program": _programs(units), "month": months, **_cut_choices()})
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that are fewer than those of the period: who was won early in it would be lost at its end."""
@@ -149,11 +137,7 @@ class CheckupForm(forms.Form):
     ) -> None:
         super().__init__({"program": data.get("program") or unit.program.code})
         self.period = period
-        programs: Any = self.fields["program"]
-        programs.choices = [(one.program.code, one.program.name) for one in units]
-        programs.error_messages["invalid_choice"] = UNKNOWN
-        if len(units) == 1:
-            programs.widget = forms.HiddenInput()
+        offer_choices(form=self, choices={"program": _programs(units)})
 
 
 def _value(label: Any, **options: Any) -> forms.DecimalField:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -544,6 +544,20 @@ def offer_program(*, form: forms.ModelForm) -> None:
     field: Any = form.fields.get("program")
     if field is not None and field.queryset.count() == 1:
         field.initial = field.queryset.get()
+
+
+#: What is read of a choice that was not offered.
+NOT_OFFERED = pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
+
+
+def offer_choices(*, form: forms.BaseForm, choices: Mapping[str, Sequence[tuple[Any, str]]]) -> None:
+    """Offer these choices, by field, where staff choose what a page shows; where there is one program, without asking."""
+    for name, offered in choices.items():
+        field: Any = form.fields[name]
+        field.choices = offered
+        field.error_messages["invalid_choice"] = NOT_OFFERED
+    if len(choices["program"]) == 1:
+        form.fields["program"].widget = forms.HiddenInput()
 
 
 def offer_code(*, form: forms.ModelForm) -> None:

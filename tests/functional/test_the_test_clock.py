@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
@@ -27,6 +26,7 @@ from loyalty_oscar.shop.testclock.tables import of_people, set_up
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import CampaignFactory, LadderFactory
+from tests.desk import staff
 from tests.once import a_program
 from tests.orders import imported
 
@@ -80,16 +80,6 @@ def said(played):
 
 def mails(played):
     return [(day.day, one.name, one.subject.replace("\xa0", " ")) for day in played.days for one in day.mails]
-
-
-def staff(*codenames):
-    users = get_user_model().objects
-    user = users.create_user(f"staff{users.count()}", "s@example.com", "x", is_staff=True, is_superuser=not codenames)
-    for codename in codenames:
-        user.user_permissions.add(Permission.objects.get(content_type__app_label="loyalty_program", codename=codename))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def page(program):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -18,6 +17,7 @@ from loyalty_oscar.shop.insights import trials
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
+from tests.desk import staff
 from tests.once import a_program
 from tests.orders import come_back, imported
 
@@ -68,16 +68,6 @@ def orders(customers=3, each=4):
             order = imported(user=user, lines=[("25.00", 2)], **told)
             if number == each - 1:
                 come_back(line=order.lines.get(), quantity=1)
-
-
-def staff(*codenames):
-    users = get_user_model().objects
-    user = users.create_user(f"staff{users.count()}", "s@example.com", "x", is_staff=True, is_superuser=not codenames)
-    for codename in codenames:
-        user.user_permissions.add(Permission.objects.get(content_type__app_label="loyalty_program", codename=codename))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def page(program):

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.periods import add_months
 from loyalty_oscar.program import words
+from loyalty_oscar.program.forms import offer_choices
 from loyalty_oscar.program.models import Program
 
 #: Months of before that can be looked at, and those ahead: as far as days are counted.
@@ -28,18 +29,8 @@ class CalendarForm(forms.Form):
         super().__init__(usual | {name: value for name, value in data.items() if name in usual and value})
         this = today.replace(day=1)
         self.months = [add_months(day=this, months=step) for step in range(AHEAD, -BACK - 1, -1)]
-        choices: Mapping[str, list[tuple[Any, str]]] = {
-            "program": [(one.code, one.name) for one in programs],
-            "month": [(f"{month:%Y-%m}", words.month(month)) for month in self.months],
-        }
-        for name, told in choices.items():
-            field: Any = self.fields[name]
-            field.choices = told
-            field.error_messages["invalid_choice"] = pgettext_lazy(
-                "loyalty", "There is nothing of that name. Choose from the list."
-            )
-        if len(programs) == 1:
-            self.fields["program"].widget = forms.HiddenInput()
+        months = [(f"{month:%Y-%m}", words.month(month)) for month in self.months]
+        offer_choices(form=self, choices={"program": [(one.code, one.name) for one in programs], "month": months})
 
     def has(self, month: date) -> bool:
         """Return whether a month (its first day) can be asked for."""

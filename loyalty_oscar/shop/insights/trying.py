@@ -22,7 +22,7 @@ from loyalty_oscar.insights.trial_tables import SideBySide, TrialResult, found_o
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES
 from loyalty_oscar.program.csv_files import as_csv
-from loyalty_oscar.program.forms import is_key
+from loyalty_oscar.program.forms import NOT_OFFERED, is_key
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, Unit
 
@@ -46,7 +46,7 @@ class TryForm(forms.Form):
         coerce=int,
         initial=12,
         error_messages={
-            "invalid_choice": pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list."),
+            "invalid_choice": NOT_OFFERED,
             "required": pgettext_lazy("loyalty", "Choose how far back to look."),
         },
     )
@@ -56,9 +56,7 @@ class TryForm(forms.Form):
         queryset=Program.objects.none(),
         required=False,
         empty_label=pgettext_lazy("loyalty", "No other draft"),
-        error_messages={
-            "invalid_choice": pgettext_lazy("loyalty", "There is nothing of that name. Choose from the list.")
-        },
+        error_messages={"invalid_choice": NOT_OFFERED},
     )
 
     def __init__(self, *args: Any, program: Program, **kwargs: Any) -> None:
