@@ -551,7 +551,7 @@ NOT_OFFERED = pgettext_lazy("loyalty", "There is nothing of that name. Choose fr
 
 
 def offer_choices(*, form: forms.BaseForm, choices: Mapping[str, Sequence[tuple[Any, str]]]) -> None:
-    """Offer these choices, by field, where staff choose what a page shows; where there is one program, without asking."""
+    """Offer these choices, by field, to staff who choose what a page shows; where there is one program, do not ask."""
     for name, offered in choices.items():
         field: Any = form.fields[name]
         field.choices = offered
