@@ -109,7 +109,7 @@ WAIT = ("come-in", "new-level")
 #: Campaigns for dogs and for cats apart, on a day so many days back: code -> group.
 APART, FOR_HOMES = 24, {"dog-days": "dogs", "cat-days": "cats"}
 #: Who joined after the others had allowed letters: the day from today on which they do.
-CAME_LATER = {"joined@example.com": -7, "goal@example.com": -57, "level@example.com": -9, "returned@example.com": -25}
+CAME_LATER = {"joined@example.com": -7, "goal@example.com": -57, "level@example.com": -16, "returned@example.com": -25}
 #: Who says that she leaves, and on which day from today.
 LEAVES, LEFT = "leaving@example.com", -18
 #: Whom "Just so" may come to: chance is to change no number that the pages of the docs show.
