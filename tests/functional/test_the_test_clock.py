@@ -1,5 +1,6 @@
 """The clock of a draft is turned: what test members see and get, that nothing of it stays, and who may."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program import apart, queries
-from loyalty_oscar.program.models import Event, Member, PointWorth, Program, State, Unit
+from loyalty_oscar.program.models import Event, Member, Phase, PointWorth, Program, State, Unit
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.signals import member_joined
 from loyalty_oscar.shop.models import OrderSync
@@ -226,6 +227,21 @@ class TestNothingStays:
         assert [OrderSync.objects.count(), Event.objects.count(), Entry.objects.count()] == before
         assert Program.objects.get(pk=live.program_id).is_default
 
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL counts apart from its tables")
+    def test_of_what_ids_of_before_django_4_1_count_by(self, draft):
+        counted = []
+        with connection.cursor() as cursor:
+            for model in (Member, Phase):
+                table = model._meta.db_table
+                cursor.execute(f"ALTER TABLE {table} ALTER id DROP IDENTITY")
+                cursor.execute(f"CREATE SEQUENCE {table}_of_before START 1000 OWNED BY {table}.id")
+                cursor.execute(f"ALTER TABLE {table} ALTER id SET DEFAULT nextval('{table}_of_before')")
+            assert {day for day, _name, _text in said(turned(draft))} != set()
+            for model in (Member, Phase):
+                cursor.execute(f"SELECT last_value, is_called FROM {model._meta.db_table}_of_before")
+                counted.append(cursor.fetchone())
+        assert counted == [(1000, False), (1000, False)]
+
     def test_because_all_of_people_and_all_of_ours_stands_apart(self):
         known = {*of_people(), *set_up()}
         ours = {
@@ -284,6 +300,27 @@ class TestWhatIsRefused:
     def test_is_a_database_without_tables_apart(self, draft, monkeypatch):
         monkeypatch.setattr(apart, "MAKERS", {})
         assert "has no tables apart" in text_of(staff().post(page(draft), typed()))
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has that little room for locks")
+    def test_is_a_second_play_at_the_same_time(self, draft):
+        begun, ends = threading.Event(), threading.Event()
+
+        def plays():
+            with apart.apart(empty=[Member], copied=[Program]):
+                begun.set()
+                ends.wait(60)
+            connection.close()
+
+        other = threading.Thread(target=plays)
+        other.start()
+        begun.wait(60)
+        try:
+            answer = staff().post(page(draft), typed())
+        finally:
+            ends.set()
+            other.join()
+        assert "Somebody else is turning a clock. Try again in a minute. Nothing was changed." in text_of(answer)
+        assert "The clock stands at" in text_of(staff().post(page(draft), typed()))
 
     @pytest.mark.parametrize(
         ("changed", "says"),

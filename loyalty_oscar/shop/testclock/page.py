@@ -221,8 +221,11 @@ def _played(program: Program, form: ClockForm, at: datetime, is_next: bool) -> t
     until, after = (form.last, shown) if is_next else (shown, None)
     try:
         return play(program=program, people=form.people(), until=until, at=at, after=after), ""
-    except (LoyaltyError, DatabaseError) as error:
-        return None, in_short(error)
+    except LoyaltyError as error:
+        return None, str(error)
+    except DatabaseError as error:
+        text = pgettext("loyalty", "The clock can’t be turned: %(why)s.")
+        return None, text % {"why": in_short(error)}
 
 
 def _days(program: Program, played: Played) -> list[dict[str, Any]]:
