@@ -23,7 +23,7 @@ from loyalty_oscar.kernel.errors import NotAllowed
 from .db import rolled_back, write_db
 from .queries import remembering_apart
 
-#: By this a piece of work is known that has tables apart: it locks thousands of things, and PostgreSQL has room for few.
+#: One piece of work at a time has tables apart: it locks thousands of things, and PostgreSQL has room for few of these.
 ONE_AT_A_TIME = "SELECT pg_try_advisory_xact_lock(hashtext('loyalty_oscar tables apart'))"
 #: Columns of tables apart that count on a sequence of the shop, as Django made them before 4.1.
 COUNTED_IN_THE_SHOP = """
