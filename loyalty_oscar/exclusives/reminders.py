@@ -37,7 +37,7 @@ def ask(*, sale: Sale, member: Member, words: str, at: datetime) -> Reminder:
     told, rows = {"asked_at": at, "words": words}, Reminder.objects.using(write_db())
     row, _is_new = rows.get_or_create(sale=sale, member=member, defaults=told)
     if row.told_at and rows.filter(pk=row.pk, told_at=row.told_at).update(told_at=None, **told):
-        row.refresh_from_db()
+        row.refresh_from_db(using=write_db())
     return row
 
 

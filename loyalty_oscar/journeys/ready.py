@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import languages
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.worth import rate_of
 
 from .models import Campaign, CampaignText
@@ -200,6 +201,7 @@ def add_ready(*, unit: Unit, at: datetime, on: Collection[str] = ()) -> list[Cam
     returns those that were added.
     """
     db, program = write_db(), unit.program
+    read_versions()
     with transaction.atomic(using=db):
         there = set(Campaign.objects.using(db).filter(program=program).values_list("code", flat=True))
         return [_add(ready, unit, at, ready.code in on) for ready in READY if ready.code not in there]

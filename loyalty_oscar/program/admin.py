@@ -23,6 +23,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import NotAllowed
 
 from . import actors, clock, contributions, money, operations
+from .db import write_db
 from .forms import (
     LONGEST_KEY,
     ProgramForm,
@@ -440,7 +441,7 @@ class ProgramAdmin(ReadsAnyAddress, TellsMore, TellsChanges, DeletesUnused, InPr
         except NotAllowed as error:
             form.add_error(None, str(error))
             return False
-        program.refresh_from_db()
+        program.refresh_from_db(using=write_db())
         self.log_change(request, program, f"{to} {form.cleaned_data['reason']}".strip())
         text = pgettext("loyalty", "%(program)s is %(state)s now.")
         told = text % {"program": program, "state": program.get_state_display()}

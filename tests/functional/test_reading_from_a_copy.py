@@ -1,13 +1,24 @@
-"""A shop reads from a copy of its database that lags behind: what decides a write never reads there."""
+"""
+A shop reads from a copy of its database that lags behind: what decides a write never reads there, nor does anything of
+what is taken back in the end.
+"""
 
 import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.contrib.sites.models import Site
+from django.db import connections, router
 from django.db.models.sql.compiler import SQLCompiler
 
 import loyalty_oscar
+from loyalty_oscar.program.db import rolled_back
+from loyalty_oscar.program.models import Program
+from loyalty_oscar.shop.testclock.play import MadeUp, play
+from loyalty_oscar.shop.upkeep.presets import Answers, make, presets
+from loyalty_oscar.testing import clock
 from tests.everything import everything
 from tests.house.test_write_paths import is_writing
 
@@ -15,13 +26,17 @@ pytestmark = pytest.mark.django_db
 PACKAGE = Path(loyalty_oscar.__file__).parent
 #: Whose tables are copied: ours, and of Oscar's what points follow.
 COPIED = ("loyalty_", "order")
+NOW = datetime(2026, 6, 20, 8, tzinfo=UTC)
 
 
 class Copy:
-    """A router that sends every read to the copy for which no database was named."""
+    """A router that sends every read of these apps to the copy for which no database was named."""
+
+    def __init__(self, copied):
+        self.copied = copied
 
     def db_for_read(self, model, **hints):
-        return "copy" if model._meta.app_label.startswith(COPIED) else None
+        return "copy" if model._meta.app_label.startswith(self.copied) else None
 
     def db_for_write(self, model, **hints):
         return "default"
@@ -41,20 +56,20 @@ def rooms(frame):
 
 @pytest.fixture
 def read_there(settings, monkeypatch):
-    """Where a write path read from the copy, which is the database itself here under another name."""
+    """What was read from the copy, which is the database itself here under another name, and whether to write it."""
     found, run = set(), SQLCompiler.execute_sql
 
     def noted(self, *args, **kwargs):
         if self.using == "copy":
             way = list(rooms(sys._getframe(1)))
-            if any(is_writing(path) for path, _line, _name in way):
-                path, line, name = way[0]
-                found.add(f"{path}:{line} {name} reads {self.query.model.__name__}")
+            path, line, name = way[0] if way else ("a test", 0, "")
+            told = f"{path}:{line} {name} reads {self.query.model.__name__}"
+            found.add((told, any(is_writing(path) for path, _line, _name in way)))
         return run(self, *args, **kwargs)
 
     monkeypatch.setattr(SQLCompiler, "execute_sql", noted)
     monkeypatch.setattr(connections._connections, "copy", connections["default"], raising=False)
-    settings.DATABASE_ROUTERS = [Copy()]
+    settings.DATABASE_ROUTERS = [Copy(COPIED)]
     return found
 
 
@@ -62,4 +77,53 @@ class TestAWritePath:
     def test_reads_nothing_from_the_copy_whatever_somebody_goes_through(self, read_there):
         seen = everything.__wrapped__()  # Lived anew: what happens meanwhile is looked at.
         assert len(seen.letters) > 10
-        assert sorted(read_there) == []
+        assert sorted(told for told, is_to_write in read_there if is_to_write) == []
+
+    def test_that_makes_a_ready_program_reads_nothing_there(self, read_there):
+        for code in ("friends", "cashback", "stars"):
+            make_ready_one(code)
+        told = {told for told, is_to_write in read_there if is_to_write}
+        # Django's own look before it saves has words for what the database refuses anyway.
+        assert {one for one in told if " _save reads" not in one and " clean reads" not in one} == set()
+
+
+def make_ready_one(code):
+    """Make the draft of a ready program, with all that comes with it."""
+    with clock.at(NOW):
+        return make(preset=presets.get(code), code=code, name="X", currency="EUR", answers=Answers(), at=NOW)
+
+
+class TestWhatIsTakenBack:
+    """It was never committed, so no copy has it: tables apart, ready programs to compare, a rehearsal."""
+
+    def test_is_read_where_it_is_written(self, read_there, settings):
+        settings.DATABASE_ROUTERS = [Copy("")]
+        with rolled_back():
+            assert not Program.objects.exists()
+            with rolled_back():
+                assert not Program.objects.exists()
+            assert not Site.objects.filter(domain="nowhere").exists()
+        assert not read_there
+        assert not Program.objects.exists()
+        assert read_there
+
+    def test_leaves_alone_what_is_written_elsewhere(self, settings):
+        class Old(Copy):
+            def db_for_write(self, model, **hints):
+                return "old" if model is Site else "default"
+
+        settings.DATABASE_ROUTERS = [Old("")]
+        with rolled_back():
+            assert [router.db_for_read(model) for model in (Site, Program)] == ["copy", "default"]
+
+    @pytest.mark.parametrize("code", ["friends", "cashback", "stars"])
+    def test_is_read_there_by_all_that_a_play_goes_through(self, read_there, settings, code):
+        program = make_ready_one(code).program
+        settings.DATABASE_ROUTERS = [Copy("")]
+        assert program.unit_or_none  # As the page of the clock has asked before.
+        read_there.clear()
+        ann = MadeUp(name="Ann", orders=[(date(2026, 6, 22), Decimal(500))])
+        with clock.at(NOW):
+            played = play(program=program, people=[ann], until=date(2026, 7, 20), at=NOW)
+        assert [one.subject for day in played.days for one in day.mails] != []
+        assert sorted(told for told, _is_to_write in read_there) == []

@@ -1,5 +1,6 @@
 """The clock of a draft is turned: what test members see and get, that nothing of it stays, and who may."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import isolate_apps
 from django.urls import reverse
 from oscar.core.loading import get_model
 
@@ -16,13 +18,13 @@ from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program import apart, queries
-from loyalty_oscar.program.models import Event, Member, PointWorth, Program, State, Unit
+from loyalty_oscar.program.models import Event, Member, Phase, PointWorth, Program, State, Unit
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.signals import member_joined
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.testclock import play as playing
 from loyalty_oscar.shop.testclock.play import MadeUp, play
-from loyalty_oscar.shop.testclock.tables import of_people, set_up
+from loyalty_oscar.shop.testclock.tables import FIGURES, OF_BEFORE, of_people, set_up
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import CampaignFactory, LadderFactory
@@ -34,6 +36,16 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 6, 20, 8, tzinfo=UTC)
 TODAY = date(2026, 6, 20)
+#: What a merchant sets up; all else of ours is of people, says what was, or is a figure.
+SET_UP = {
+    *("earning.rule", "earning.rulebudget", "earning.ruleversion"),
+    *("exclusives.door", "exclusives.quotacounter", "exclusives.sale"),
+    *("journeys.campaign", "journeys.campaigntext", "journeys.goal"),
+    *("program.phase", "program.pointworth", "program.productset", "program.program", "program.programsite"),
+    *("program.reward", "program.segment", "program.termsversion", "program.unit"),
+    *("redemption.leastorder", "redemption.useterms", "redemption.useterms_excluded_sets", "referrals.scheme"),
+    *("shop.productsetrange", "tiers.ladder", "tiers.memberprice", "tiers.tier"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -226,15 +238,29 @@ class TestNothingStays:
         assert [OrderSync.objects.count(), Event.objects.count(), Entry.objects.count()] == before
         assert Program.objects.get(pk=live.program_id).is_default
 
-    def test_because_all_of_people_and_all_of_ours_stands_apart(self):
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL counts apart from its tables")
+    def test_of_what_ids_of_before_django_4_1_count_by(self, draft):
+        counted = []
+        with connection.cursor() as cursor:
+            for model in (Member, Phase):
+                table = model._meta.db_table
+                cursor.execute(f"ALTER TABLE {table} ALTER id DROP IDENTITY")
+                cursor.execute(f"CREATE SEQUENCE {table}_of_before START 1000 OWNED BY {table}.id")
+                cursor.execute(f"ALTER TABLE {table} ALTER id SET DEFAULT nextval('{table}_of_before')")
+            assert {day for day, _name, _text in said(turned(draft))} != set()
+            for model in (Member, Phase):
+                cursor.execute(f"SELECT last_value, is_called FROM {model._meta.db_table}_of_before")
+                counted.append(cursor.fetchone())
+        assert counted == [(1000, False), (1000, False)]
+
+    def test_because_each_model_of_ours_has_its_place(self):
+        """A new model hangs on a person, or says what was (`OF_BEFORE`), or has its place among what is set up here."""
         known = {*of_people(), *set_up()}
-        ours = {
-            model
-            for model in apps.get_models()
-            if model.__module__.startswith("loyalty_oscar.") and not model._meta.proxy
-        }
-        figures = {model for model in ours if model._meta.app_label == "loyalty_insights"}
-        assert ours - figures <= known
+        own = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
+        ours = {model for model in own if model.__module__.startswith("loyalty_oscar.")}
+        assert {model._meta.app_label for model in ours - known} == {FIGURES}
+        assert {model._meta.label_lower.removeprefix("loyalty_") for model in set_up()} == SET_UP
+        assert {model._meta.label for model in ours} >= OF_BEFORE
         assert {get_user_model(), get_model("order", "Order"), get_model("basket", "Basket"), Account} <= set(
             of_people()
         )
@@ -285,6 +311,40 @@ class TestWhatIsRefused:
         monkeypatch.setattr(apart, "MAKERS", {})
         assert "has no tables apart" in text_of(staff().post(page(draft), typed()))
 
+    def test_is_a_shop_whose_customers_are_rows_of_several_tables(self, draft, monkeypatch):
+        # What the class below leaves there is taken away in the end.
+        monkeypatch.setattr(get_user_model(), "customer", None, raising=False)
+        with isolate_apps("tests"):
+
+            class Customer(get_user_model()):
+                class Meta:
+                    app_label = "tests"
+
+        monkeypatch.setattr(playing, "get_user_model", lambda: Customer)
+        text = text_of(staff().post(page(draft), typed()))
+        assert "In this shop each customer is a row of several tables. No test member is. Nothing was changed." in text
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has that little room for locks")
+    def test_is_a_second_play_at_the_same_time(self, draft):
+        begun, ends = threading.Event(), threading.Event()
+
+        def plays():
+            with apart.apart(empty=[Member], copied=[Program]):
+                begun.set()
+                ends.wait(60)
+            connection.close()
+
+        other = threading.Thread(target=plays)
+        other.start()
+        begun.wait(60)
+        try:
+            answer = staff().post(page(draft), typed())
+        finally:
+            ends.set()
+            other.join()
+        assert "Somebody else is turning a clock. Try again in a minute. Nothing was changed." in text_of(answer)
+        assert "The clock stands at" in text_of(staff().post(page(draft), typed()))
+
     @pytest.mark.parametrize(
         ("changed", "says"),
         [
@@ -294,7 +354,7 @@ class TestWhatIsRefused:
             ({"until": "2028-06-21"}, "Choose a day from 20 June 2026 to 20 June 2028."),
             (
                 {"orders_1": "2026-06-22 50.00\nnever"},
-                "In line 2 there is no day with an amount: “2026-06-21 50” is one.",
+                "In line 2 there is no day with an amount: “2026-06-21 50.00” is one.",
             ),
             ({"orders_1": "2026-06-22 0"}, "In line 1 there is no day with an amount"),
             ({"orders_1": "2026-06-22 1.234"}, "In line 1 there is no day with an amount"),
@@ -316,9 +376,25 @@ class TestThePage:
     def test_begins_with_an_example_that_can_be_played(self, draft):
         client = staff()
         text = text_of(client.get(page(draft)))
-        assert "2026-06-21 50" in text
+        assert "2026-06-21 50.00" in text
         assert 'value="2026-08-04"' in text
         assert "On to what happens next" not in text
+
+    @pytest.mark.parametrize(
+        ("currency", "order", "earned"), [("JPY", "2026-06-21 5000", 100), ("KWD", "2026-06-21 50.000", 100_000)]
+    )
+    def test_begins_with_an_example_that_buys_something_in_each_currency(self, draft, currency, order, earned):
+        """Two points for each coin of a yen program's hundred, or for each thousandth of a dinar."""
+        Program.objects.filter(pk=draft.pk).update(currency=currency)
+        params = {"currency": currency, "points": 2, "step_minor": 100 if currency == "JPY" else 1}
+        unit = Unit.objects.select_related("program").get(program=draft)
+        save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=NOW)
+        client = staff()
+        form = client.get(page(draft)).context["form"]
+        told = {field.html_name: field.value() or "" for field in form}
+        assert told["orders_2"] == order
+        text = text_of(client.post(page(draft), told | {"letters": "on", "turn": "x"}))
+        assert f"+{earned:,} points earned: Order TEST-1" in text
 
     def test_shows_the_days_and_the_mails(self, draft):
         text = text_of(staff().post(page(draft), typed()))

@@ -11,10 +11,10 @@ import pytest
 
 from .source import PACKAGE, dotted, python_files
 
-#: Files that write, besides those named operations, effects and receivers (or in a folder of that name).
+#: Files that write, besides those named operations, effects, receivers and setup (or in a folder of that name).
 WRITING = {
     *("earning/awarding.py", "earning/following.py", "earning/previews.py", "exclusives/reminders.py"),
-    *("ledger/gifts.py", "tiers/moves.py"),
+    *("insights/laws.py", "ledger/gifts.py", "tiers/moves.py"),
     *("program/delivery.py", "program/events.py", "program/paying.py"),
     *(
         "shop/orders/changes.py",
@@ -36,6 +36,7 @@ WRITING = {
     *("shop/exclusives/jobs.py", "shop/exclusives/letters.py", "shop/imports/posting.py"),
     *("shop/notices/arrival.py", "shop/notices/delivery.py", "shop/notices/expiry.py", "shop/notices/letters.py"),
     *("shop/redemption/discount.py", "shop/redemption/freezing.py", "shop/redemption/lines.py"),
+    *("shop/redemption/offer.py", "shop/redemption/rewards/offers.py"),
     *("shop/redemption/rewards/jobs.py", "shop/redemption/rewards/letters.py"),
     *(
         "shop/referrals/attribution.py",
@@ -43,9 +44,10 @@ WRITING = {
         "shop/tiers/counting.py",
         "shop/tiers/jobs.py",
     ),
+    *("shop/tiers/conditions.py", "shop/upkeep/presets.py"),
     *("shop/tiers/letters.py", "shop/dashboard/goodwill.py", "shop/orders/backfill.py"),
 }
-NAMES = {"operations", "effects", "receivers"}
+NAMES = {"operations", "effects", "receivers", "setup"}
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 #: What asks a set of rows for something, or makes one.
 ASKING = {
@@ -84,6 +86,13 @@ def unnamed_transactions(path: Path, tree: ast.Module) -> list[str]:
     return [f"{path}:{node.lineno}: a transaction on the default database" for node in found]
 
 
+def unnamed_second_looks(path: Path, tree: ast.Module) -> list[str]:
+    """Where a file looks again at a row that was written, without saying in which database."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    again = [node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "refresh_from_db"]
+    return [f"{path}:{node.lineno}" for node in again if not any(word.arg == "using" for word in node.keywords)]
+
+
 def unnamed(path: Path, tree: ast.Module, related: set[str]) -> list[str]:
     """Where a file asks rows without saying in which database."""
     found = []
@@ -111,6 +120,11 @@ class TestAWritePath:
     def test_names_the_database_of_its_transactions_wherever_it_stands(self):
         files = list(python_files(PACKAGE))
         assert [fault for path, tree in files for fault in unnamed_transactions(path, tree)] == []
+
+    def test_names_the_database_in_which_it_looks_again_at_what_was_written(self):
+        files = [(path, tree) for path, tree in python_files(PACKAGE) if path.parts[0] != "testing"]
+        assert [fault for path, tree in files for fault in unnamed_second_looks(path, tree)] == []
+        assert unnamed_second_looks(Path("x.py"), ast.parse("row.refresh_from_db(fields=['state'])")) == ["x.py:1"]
 
     @pytest.mark.parametrize(
         "code",

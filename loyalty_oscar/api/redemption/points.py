@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.redemption.words import sentence
 from loyalty_oscar.shop.redemption.headless import basket_of, standing
 from loyalty_oscar.shop.redemption.promise import is_seen_again
@@ -127,7 +128,7 @@ class BasketPointsView(BasketView):
         try:
             if account is not None:
                 use_in_request(**told, points=points, at=clock.now())
-                account.refresh_from_db(fields=["available", "reserved", "debt"])
+                account.refresh_from_db(using=write_db(), fields=["available", "reserved", "debt"])
             elif points:
                 raise Refused(code="not_enough_points", text=pgettext("loyalty", "You have nothing yet."))
         except Refused as refused:

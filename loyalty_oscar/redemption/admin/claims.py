@@ -18,6 +18,7 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import actors, clock, money, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly, TellsMore
 from loyalty_oscar.program.csv_files import as_csv
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Unit
@@ -202,7 +203,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
                 do(claim, told)
                 done += 1
             except LoyaltyError as error:
-                claim.refresh_from_db(fields=["state"])
+                claim.refresh_from_db(using=write_db(), fields=["state"])
                 text = pgettext("loyalty", "“%(reward)s” of %(member)s stays as it is: %(state)s (%(why)s).")
                 said = {"reward": claim.reward, "member": claim.member, "state": claim.get_state_display()}
                 messages.error(request, text % {**said, "why": error}, fail_silently=True)

@@ -54,7 +54,7 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         account = _locked(member)
         member = account.member
         if ledger.expire(account_id=account.pk, at=at):
-            account.refresh_from_db(fields=["available"])
+            account.refresh_from_db(using=write_db(), fields=["available"])
         key = f"{BOUGHT}{key}"
         if done := Claim.objects.using(db).select_related("reward").filter(member=member, key=key).first():
             return done

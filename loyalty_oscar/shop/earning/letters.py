@@ -39,7 +39,8 @@ from .welcome import TOPIC as WELCOME
 def points_earned(*, event: Event, at: datetime) -> Letter | None:
     """Write the letter about an order; None where it is gone, or its points are."""
     award = award_of_order(order_id=event.payload["order"])
-    order = get_model("order", "Order").objects.using(write_db()).filter(pk=event.payload["order"]).first()
+    orders = get_model("order", "Order").objects.using(write_db()).select_related("site", "user")
+    order = orders.filter(pk=event.payload["order"]).first()
     if award is None or order is None or not award.given or award.account.member_id != event.member_id:
         return None
     unit = Unit.objects.using(write_db()).select_related("program").get(pk=award.unit_id)

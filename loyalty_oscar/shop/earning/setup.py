@@ -8,6 +8,7 @@ from decimal import Decimal
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.program import money
+from loyalty_oscar.program.db import write_db
 
 from ..upkeep.setup import ACTOR, SetupResult, setup_steps
 
@@ -15,7 +16,7 @@ from ..upkeep.setup import ACTOR, SetupResult, setup_steps
 @setup_steps.register("earning", order=10)
 def base_rule(*, ready: SetupResult, at: datetime) -> None:
     """Save a rule per amount in the program's currency, or per piece, where the program has no rule at all."""
-    rules = list(Rule.objects.filter(program=ready.program).order_by("code"))
+    rules = list(Rule.objects.using(write_db()).filter(program=ready.program).order_by("code"))
     if rules:
         ready.there.append(f"Earning rules: {', '.join(rule.code for rule in rules)}")
         return

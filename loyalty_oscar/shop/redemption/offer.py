@@ -119,7 +119,8 @@ def let_points_be_used(*, ready: SetupResult, at: datetime) -> None:
     Make the limits of the program (none at all, to begin with; with a card nothing can be used but for its reward) and
     the one offer that serves all programs.
     """
-    terms, made = UseTerms.objects.get_or_create(program=ready.program, defaults={"is_on": not ready.choices.card})
+    usual = {"is_on": not ready.choices.card}
+    terms, made = UseTerms.objects.using(write_db()).get_or_create(program=ready.program, defaults=usual)
     if terms.is_on:
         (ready.made if made else ready.there).append("Customers can use what they have in the basket")
     if our_offers().exists():
@@ -144,7 +145,7 @@ def what_is_lost(*, names: list[str]) -> Iterator[str]:
     """Say before it happens what becomes of points that are set aside or used."""
     if "redemption" not in names or not _has(Redemption):
         return
-    if orders := Redemption.objects.filter(order_id__isnull=False, returned__lt=F("points")).count():
+    if orders := Redemption.objects.using(write_db()).filter(order_id__isnull=False, returned__lt=F("points")).count():
         yield f"orders paid with points: {orders:,}; what they used no longer comes back when goods do"
     if points := _open_holds().aggregate(points=Sum("points"))["points"]:
         yield f"points set aside for baskets: {points:,}; they go back to their members"
@@ -157,8 +158,8 @@ def take_offer_away(*, names: list[str]) -> Iterator[str]:
         return
     gone = our_offers().count()
     all_offers().delete()
-    get_model("offer", "Condition").objects.filter(proxy_class=CONDITION).delete()
-    get_model("offer", "Benefit").objects.filter(proxy_class=BENEFIT).delete()
+    get_model("offer", "Condition").objects.using(write_db()).filter(proxy_class=CONDITION).delete()
+    get_model("offer", "Benefit").objects.using(write_db()).filter(proxy_class=BENEFIT).delete()
     yield f"offers of ours: {gone} gone"
     if "ledger" not in names and _has(Redemption):
         holds = list(_open_holds())
@@ -169,7 +170,8 @@ def take_offer_away(*, names: list[str]) -> Iterator[str]:
 
 
 def _open_holds() -> QuerySet[Hold]:
-    return Hold.objects.filter(state=Hold.State.OPEN, redemption__isnull=False).order_by("account_id", "pk")
+    holds = Hold.objects.using(write_db()).filter(state=Hold.State.OPEN, redemption__isnull=False)
+    return holds.order_by("account_id", "pk")
 
 
 def _has(model: type[Any]) -> bool:

@@ -8,7 +8,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.rounding import taken_back
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.models import Kind
-from loyalty_oscar.program.db import rolled_back
+from loyalty_oscar.program.db import rolled_back, write_db
 from loyalty_oscar.redemption.queries import terms_of, use_in_force
 from loyalty_oscar.redemption.rules import RedemptionQuote
 
@@ -85,7 +85,7 @@ class RedemptionPart:
             kind=Kind.ADJUST, because=Because("adjusted"), available_at=scene.at,
         )  # fmt: skip
         ledger.post(grant=grant, at=scene.at)
-        scene.account.refresh_from_db()
+        scene.account.refresh_from_db(using=write_db())
 
     def placed(self, *, scene: Scene) -> Iterator[Number]:
         """Look for the discount on the order and for the points in the ledger."""
@@ -106,7 +106,7 @@ class RedemptionPart:
             expected=scene.counted(wanted.points),
             path=scene.in_order,
         )
-        scene.account.refresh_from_db()
+        scene.account.refresh_from_db(using=write_db())
         yield Number(
             what=f"{scene.called} still set aside",
             got=scene.counted(scene.account.reserved),

@@ -115,7 +115,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
     except NotEnoughPoints as error:
         # Some had run out, and no job has told the account yet.
         ledger.expire(account_id=account.pk, at=at)
-        account.refresh_from_db()
+        account.refresh_from_db(using=write_db())
         raise _not_enough(unit, account.available) from error
     except Frozen as error:
         raise _refused(Because("points_frozen"), unit) from error

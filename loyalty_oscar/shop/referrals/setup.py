@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.referrals.models import Scheme
 
 from ..upkeep.setup import SetupResult, coin, setup_steps
@@ -19,11 +20,11 @@ def friends(*, ready: SetupResult, at: datetime) -> None:
     minor, currency = ready.choices.friends_minor, ready.program.currency
     if not minor:
         return
-    if Scheme.objects.filter(program=ready.program).exists():
+    if Scheme.objects.using(write_db()).filter(program=ready.program).exists():
         ready.there.append("Members can invite friends")
         return
     points = ready.points_for(minor=minor)
     told = {"giver_points": points, "newcomer_points": points, "least_minor": LEAST * coin(currency=currency)}
-    Scheme.objects.create(program=ready.program, **told)
+    Scheme.objects.using(write_db()).create(program=ready.program, **told)
     worth = money.in_words(minor=minor, currency=currency)
     ready.made.append(f"Members can invite friends; each side gets {money.number(points)}, worth {worth}")

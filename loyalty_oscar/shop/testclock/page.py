@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,34 +21,39 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
+from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES
 from loyalty_oscar.program.forms import is_key
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, State
 
+from ..upkeep.setup import coin
 from .play import MOST_MONTHS, MadeUp, Played, last_day, play
 
 NAME = "loyalty_program_program_test_clock"
-#: So many test members a page has room for, and so many orders each.
-MEMBERS, MOST_ORDERS = 3, 50
-#: The days of an example: what the first member orders, and the second.
-REGULARLY, ONCE = (1, 31, 61, 91), (1,)
-AMOUNT = Decimal(50)
-DAY = {
-    "required": pgettext_lazy("loyalty", "Say to which day the clock is to be turned."),
-    "invalid": pgettext_lazy("loyalty", "There is no such day. Type it as 2027-01-31."),
-}
+#: Whom the page begins with, and on which days from now each orders: it has room for so many test members.
+EXAMPLES = {1: ("Ann", (1, 31, 61, 91)), 2: ("Ben", (1,)), 3: ("Cora", ())}
+#: What each of these orders costs (coins), and in how many days the last of them has a birthday.
+COSTS, BIRTHDAY = 50, 45
+#: So many orders each may have.
+MOST_ORDERS = 50
+
+
+class DayField(forms.DateField):
+    """A day, picked or typed."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    default_error_messages = {
+        "required": pgettext_lazy("loyalty", "Say to which day the clock is to be turned."),
+        "invalid": pgettext_lazy("loyalty", "There is no such day. Type it as 2027-01-31."),
+    }
 
 
 class ClockForm(forms.Form):
     """To which day the clock is turned, and who the test members are."""
 
-    until = forms.DateField(
-        label=pgettext_lazy("loyalty", "To this day"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages=DAY,
-    )
+    until = DayField(label=pgettext_lazy("loyalty", "To this day"))
     letters = forms.BooleanField(label=pgettext_lazy("loyalty", "They allow letters"), required=False, initial=True)
 
     def __init__(self, *args: Any, program: Program, at: datetime, **kwargs: Any) -> None:
@@ -57,32 +62,34 @@ class ClockForm(forms.Form):
         self.today = periods.local_day(at=at, zone=program.time_zone)
         self.last = last_day(program=program, at=at)
         self.fields["until"].initial = periods.add_months(day=self.today, months=6)
-        for number in range(1, MEMBERS + 1):
-            self.fields |= self._fields_of(number)
+        for number, (name, days) in EXAMPLES.items():
+            self.fields |= self._fields_of(number, name, days)
 
-    def _fields_of(self, number: int) -> dict[str, forms.Field]:
-        examples = {1: ("Ann", REGULARLY), 2: ("Ben", ONCE), 3: ("Cora", ())}
-        name, days = examples[number]
-        orders = [f"{self.today + timedelta(days=day)} {localize_input(AMOUNT)}" for day in days]
-        birthday = self.today + timedelta(days=45) if number == MEMBERS else None
+    def _fields_of(self, number: int, name: str, days: Sequence[int]) -> dict[str, forms.Field]:
+        birthday = self.today + timedelta(days=BIRTHDAY) if number == len(EXAMPLES) else None
         return {
             f"name_{number}": forms.CharField(
                 label=pgettext("loyalty", "First name"), max_length=30, required=False, initial=name
             ),
-            f"birthday_{number}": forms.DateField(
-                label=pgettext("loyalty", "Birthday"), required=False, initial=birthday,
-                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), error_messages=DAY,
+            f"birthday_{number}": DayField(
+                label=pgettext("loyalty", "Birthday"), required=False, initial=birthday
             ),
             f"orders_{number}": forms.CharField(
                 label=pgettext("loyalty", "Orders: a day and an amount on each line"),
-                required=False, initial="\n".join(orders), max_length=2000,
+                required=False, initial="\n".join(map(self._example, days)), max_length=2000,
                 widget=forms.Textarea(attrs={"rows": 5, "cols": 24}),
             ),
         }  # fmt: skip
 
+    def _example(self, days: int) -> str:
+        """Return the line of an order so many days from now, for an amount that buys something."""
+        currency = self.program.currency
+        cost = to_major(minor=COSTS * coin(currency=currency), exponent=money.exponent(currency=currency))
+        return f"{self.today + timedelta(days=days)} {localize_input(cost)}"
+
     def members(self) -> Iterator[tuple[forms.BoundField, ...]]:
         """Yield the fields of each test member."""
-        for number in range(1, MEMBERS + 1):
+        for number in EXAMPLES:
             yield tuple(self[f"{name}_{number}"] for name in ("name", "birthday", "orders"))
 
     def clean_until(self) -> date:
@@ -95,14 +102,14 @@ class ClockForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Read the orders of each test member; there is one at least."""
         found = super().clean() or {}
-        for number in range(1, MEMBERS + 1):
+        for number in EXAMPLES:
             try:
                 found[f"orders_{number}"] = self._orders(found.get(f"orders_{number}", ""))
             except ValidationError as error:
                 self.add_error(f"orders_{number}", error)
             if found.get(f"orders_{number}") and not found.get(f"name_{number}"):
                 self.add_error(f"name_{number}", pgettext("loyalty", "Say who orders this."))
-        if not self.errors and not any(found[f"name_{number}"] for number in range(1, MEMBERS + 1)):
+        if not self.errors and not any(found[f"name_{number}"] for number in EXAMPLES):
             self.add_error("name_1", pgettext("loyalty", "Name one test member at least."))
         return found
 
@@ -123,8 +130,7 @@ class ClockForm(forms.Form):
             ).clean(amount.strip())
         except ValidationError as error:
             text = pgettext("loyalty", "In line %(number)d there is no day with an amount: “%(example)s” is one.")
-            example = f"{self.today + timedelta(days=1)} {localize_input(AMOUNT)}"
-            raise ValidationError(text % {"number": number, "example": example}) from error
+            raise ValidationError(text % {"number": number, "example": self._example(1)}) from error
         if not self.today <= day <= self.last:
             raise self._out_of_reach()
         return day, cost
@@ -139,19 +145,16 @@ class ClockForm(forms.Form):
     def people(self) -> list[MadeUp]:
         """Return the test members who have a name."""
         found = self.cleaned_data
-        people = []
-        for number in range(1, MEMBERS + 1):
-            if name := found[f"name_{number}"]:
-                born = found[f"birthday_{number}"]
-                people.append(
-                    MadeUp(
-                        name=name,
-                        birthday=(born.day, born.month) if born else None,
-                        orders=found[f"orders_{number}"],
-                        allows_letters=found["letters"],
-                    )
-                )
-        return people
+        return [
+            MadeUp(
+                name=found[f"name_{number}"],
+                birthday=(born.day, born.month) if (born := found[f"birthday_{number}"]) else None,
+                orders=found[f"orders_{number}"],
+                allows_letters=found["letters"],
+            )
+            for number in EXAMPLES
+            if found[f"name_{number}"]
+        ]
 
 
 @program_pages.register("test-clock")
@@ -180,18 +183,17 @@ def turn(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Http
     program = Program.objects.filter(pk=object_id).first() if is_key(object_id) else None
     if program is None or program.unit_or_none is None:
         raise Http404
-    at, may = clock.now(), request.user.has_perm("loyalty_program.change_program")
+    at, may, is_told = clock.now(), request.user.has_perm("loyalty_program.change_program"), request.method == "POST"
+    if is_told and not may:
+        raise PermissionDenied
     is_draft, played, failed = program.state == State.DRAFT, None, ""
-    form = ClockForm(request.POST if request.method == "POST" else None, program=program, at=at)
-    if request.method == "POST":
-        if not may:
-            raise PermissionDenied
-        if is_draft and form.is_valid():
-            played, failed = _played(program, form, at, "next" in request.POST)
-            if played and not failed:
-                # What is shown from here on is where the clock stands now.
-                form.data = form.data.copy()
-                form.data["until"] = played.reached.isoformat()
+    form = ClockForm(request.POST if is_told else None, program=program, at=at)
+    if is_draft and form.is_valid():
+        played, failed = _played(program, form, at, "next" in request.POST)
+    if played:
+        # What is shown from here on is where the clock stands now.
+        form.data = form.data.copy()
+        form.data["until"] = played.reached.isoformat()
     context = {
         **admin_site.each_context(request),
         "title": pgettext("loyalty", "Turn the clock"),
@@ -206,13 +208,8 @@ def turn(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Http
         "failed": failed,
         "media": forms.Media(css=STYLES),
     }
-    return TemplateResponse(
-        request, "loyalty/admin/test_clock.html", context, status=200 if is_draft else _refused(request)
-    )
-
-
-def _refused(request: HttpRequest) -> int:
-    return 409 if request.method == "POST" else 200
+    status = 409 if is_told and not is_draft else 200
+    return TemplateResponse(request, "loyalty/admin/test_clock.html", context, status=status)
 
 
 def _played(program: Program, form: ClockForm, at: datetime, is_next: bool) -> tuple[Played | None, str]:
@@ -221,8 +218,11 @@ def _played(program: Program, form: ClockForm, at: datetime, is_next: bool) -> t
     until, after = (form.last, shown) if is_next else (shown, None)
     try:
         return play(program=program, people=form.people(), until=until, at=at, after=after), ""
-    except (LoyaltyError, DatabaseError) as error:
-        return None, in_short(error)
+    except LoyaltyError as error:
+        return None, str(error)
+    except DatabaseError as error:
+        text = pgettext("loyalty", "The clock can’t be turned: %(why)s.")
+        return None, text % {"why": in_short(error)}
 
 
 def _days(program: Program, played: Played) -> list[dict[str, Any]]:

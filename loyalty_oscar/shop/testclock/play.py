@@ -1,7 +1,8 @@
 """
 The play: a draft goes live on tables apart, test members join and order, and the real jobs run day by day.
 
-Everything is rolled back. No mail is sent, nothing runs after commit, and no row of the shop is written or locked.
+Everything is rolled back. No mail is sent, nothing runs after commit, and no row of the shop is written or locked. All
+reads are of the database that is written (`rolled_back`), so none names it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.db.models import Model
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
@@ -138,6 +141,10 @@ def play(
         raise NotAllowed("only the clock of a draft can be turned, once it is said what its members collect")
     if until > last_day(program=program, at=at):
         raise NotAllowed(f"the clock can be turned {MOST_MONTHS} months ahead at most")
+    if any(get_user_model()._meta.parents.values()):
+        raise NotAllowed(
+            pgettext("loyalty", "In this shop each customer is a row of several tables. No test member is.")
+        )
     with apart(empty=of_people(), copied=set_up()):
         return _Play(program, people, at).until(until, after, clock_of_play() + MOST_SECONDS, clock_of_play)
 
@@ -145,6 +152,11 @@ def play(
 def last_day(*, program: Program, at: datetime) -> date:
     """Return the last day to which the clock of a draft can be turned at a moment."""
     return periods.add_months(day=periods.local_day(at=at, zone=program.time_zone), months=MOST_MONTHS)
+
+
+def _put(row: Model) -> None:
+    """Write a row in bulk, so that no receiver of the store hears of it."""
+    type(row)._base_manager.bulk_create([row])
 
 
 class _Play:
@@ -155,45 +167,43 @@ class _Play:
         self.failed: dict[str, None] = {}
         self.mails: list[Said] = []
         self.last_entry = 0
-        self.numbers = iter(range(1, 10**6))
+        self.numbers = count(1)
         self.due: set[date] = set()
         self.worked = date.min
         self.unit = self._begin(program.pk)
+        self.site_id = self._site_id()
         with clock.at(at):
-            self.members = {member.pk: person for person, member in self._joined(people)}
+            joined = [(self._joined(number, person), person) for number, person in enumerate(people, 1)]
+            self.members = {member.pk: person for member, person in joined}
+            self.user_ids = {member.pk: member.user_id for member, _person in joined}
             self.seen = self._sights(at)
         self.has_campaigns = any("campaigns" in unit.program.known_rows for unit in begun_units())
 
     def _begin(self, program_id: int) -> Unit:
         """Let the draft be the only program there is, and live; all of this stands on tables apart."""
         db = write_db()
-        ProgramSite.objects.using(db).exclude(program_id=program_id)._raw_delete(db)
-        Program.objects.using(db).exclude(pk=program_id)._raw_delete(db)
-        Program.objects.using(db).filter(pk=program_id).update(is_default=True)
-        change_state(program=Program.objects.using(db).get(pk=program_id), to=State.LIVE, actor="system", at=self.at)
-        return Unit.objects.using(db).select_related("program").get(program_id=program_id)
+        ProgramSite.objects.exclude(program_id=program_id)._raw_delete(db)
+        Program.objects.exclude(pk=program_id)._raw_delete(db)
+        Program.objects.filter(pk=program_id).update(is_default=True)
+        change_state(program=Program.objects.get(pk=program_id), to=State.LIVE, actor="system", at=self.at)
+        return Unit.objects.select_related("program").get(program_id=program_id)
 
-    def _joined(self, people: Sequence[MadeUp]) -> Iterator[tuple[MadeUp, Member]]:
-        users, db = get_user_model(), write_db()
-        for number, person in enumerate(people, 1):
-            email = f"member{number}@{DOMAIN}"
-            told = {users.USERNAME_FIELD: email, users.get_email_field_name(): email}
-            user = users(**told)
-            if hasattr(user, "first_name"):
-                user.first_name = person.name
-            user.set_unusable_password()
-            # In bulk, so that no receiver of the store hears of a new customer; the same goes for orders.
-            users._base_manager.using(db).bulk_create([user])
-            user = users._base_manager.using(db).get(**{users.USERNAME_FIELD: email})
-            member = join(program=self.unit.program, user_id=user.pk, at=self.at)
-            ledger.open_account(member=member, unit=self.unit)
-            if person.birthday:
-                day, month = person.birthday
-                save_birthday(member=member, day=day, month=month, at=self.at - KNOWN_FOR)
-            if person.allows_letters:
-                asked = ask(member=member, purpose=Consent.Purpose.LETTERS, words="-", language="", at=self.at)
-                confirm(consent_id=asked.pk, at=self.at)
-            yield person, member
+    def _joined(self, number: int, person: MadeUp) -> Member:
+        users, email = get_user_model(), f"member{number}@{DOMAIN}"
+        user = users(**{users.USERNAME_FIELD: email, users.get_email_field_name(): email})
+        if hasattr(user, "first_name"):
+            user.first_name = person.name
+        user.set_unusable_password()
+        _put(user)
+        member = join(program=self.unit.program, user_id=user.pk, at=self.at)
+        ledger.open_account(member=member, unit=self.unit)
+        if person.birthday:
+            day, month = person.birthday
+            save_birthday(member=member, day=day, month=month, at=self.at - KNOWN_FOR)
+        if person.allows_letters:
+            asked = ask(member=member, purpose=Consent.Purpose.LETTERS, words="-", language="", at=self.at)
+            confirm(consent_id=asked.pk, at=self.at)
+        return member
 
     def until(self, until: date, after: date | None, give_up: float, now: Callable[[], float]) -> Played:
         """Go on day by day."""
@@ -236,17 +246,16 @@ class _Play:
 
     def _is_news(self) -> bool:
         """Return whether campaigns did anything on a day on which nothing else is due."""
-        db = write_db()
-        is_new = Event.objects.using(db).filter(is_new=True).exists()
-        return is_new or Entry.objects.using(db).filter(pk__gt=self.last_entry).exists()
+        is_new = Event.objects.filter(is_new=True).exists()
+        return is_new or Entry.objects.filter(pk__gt=self.last_entry).exists()
 
     def _due_days(self, at: datetime) -> set[date]:
         """Return the days after a moment on which something is due, as it stands then, each with the one after it."""
-        db, days = write_db(), (*conf.EXPIRY_NOTICE_DAYS, BINDING_DAYS, 0)
-        lots = Lot.objects.using(db).filter(is_open=True, remaining__gt=0).values_list("available_at", "expires_at")
+        days = (*conf.EXPIRY_NOTICE_DAYS, BINDING_DAYS, 0)
+        lots = Lot.objects.filter(is_open=True, remaining__gt=0).values_list("available_at", "expires_at")
         found = [ready_at for ready_at, _ends_at in lots if ready_at]
         found += [ends_at - timedelta(days=before) for _ready_at, ends_at in lots if ends_at for before in days]
-        found += Delivery.objects.using(db).filter(is_open=True, consumer__in=MAILS).values_list("next_at", flat=True)
+        found += Delivery.objects.filter(is_open=True, consumer__in=MAILS).values_list("next_at", flat=True)
         told = {"program_id": self.unit.program_id, "member_ids": list(self.members)}
         found += [moment for moments in test_sights.answers("due", **told) for moment in moments]
         local = {periods.local_day(at=moment, zone=self.zone) for moment in found if moment > at}
@@ -256,29 +265,26 @@ class _Play:
     def _order(self, day: date, at: datetime) -> None:
         """Write what test members order on a day, as an import does: paid, and delivered at once."""
         orders, lines = get_model("order", "Order"), get_model("order", "Line")
-        program, db = self.unit.program, write_db()
         status = statuses.ready_status() or ""
         for member_id, person in self.members.items():
             for _day, amount in (one for one in person.orders if one[0] == day):
-                user_id = Member.objects.using(db).values_list("user_id", flat=True).get(pk=member_id)
                 number = f"TEST-{next(self.numbers)}"
                 order = orders(
-                    number=number, user_id=user_id, site_id=self._site_id(), currency=program.currency,
-                    total_incl_tax=amount, total_excl_tax=amount, status=status, date_placed=at,
+                    number=number, user_id=self.user_ids[member_id], site_id=self.site_id, date_placed=at,
+                    status=status, currency=self.unit.program.currency, total_incl_tax=amount, total_excl_tax=amount,
                 )  # fmt: skip
-                orders._base_manager.using(db).bulk_create([order])
-                order = orders._base_manager.using(db).get(number=number)
+                _put(order)
                 line = lines(
                     order=order, title=number, quantity=1, status=status, num_allocated=0,
                     line_price_incl_tax=amount, line_price_excl_tax=amount,
                     line_price_before_discounts_incl_tax=amount, line_price_before_discounts_excl_tax=amount,
                     unit_price_incl_tax=amount, unit_price_excl_tax=amount,
                 )  # fmt: skip
-                lines._base_manager.using(db).bulk_create([line])
+                _put(line)
 
     def _site_id(self) -> int | None:
-        own = ProgramSite.objects.using(write_db()).order_by("pk").values_list("site_id", flat=True).first()
-        return own or Site.objects.using(write_db()).order_by("pk").values_list("pk", flat=True).first()
+        own = ProgramSite.objects.order_by("pk").values_list("site_id", flat=True).first()
+        return own or Site.objects.order_by("pk").values_list("pk", flat=True).first()
 
     def _work(self, at: datetime, names: Collection[str]) -> None:
         """Do some jobs as they are done for all; one that fails is named, and keeps none from its work."""
@@ -296,7 +302,7 @@ class _Play:
 
     def _tell(self, at: datetime, ends: datetime) -> None:
         """Let mails leave, each at the moment of the day at which it would."""
-        waiting = Delivery.objects.using(write_db()).filter(is_open=True, consumer__in=MAILS)
+        waiting = Delivery.objects.filter(is_open=True, consumer__in=MAILS)
         due: datetime | None = at
         while due:
             with clock.at(due):
@@ -319,12 +325,12 @@ class _Play:
             happened.lines += [(person.name, text) for text in news]
         self.seen = sights
         if happened.lines or happened.mails:
-            accounts = Account.objects.using(write_db()).filter(unit=self.unit).order_by("pk")
+            accounts = Account.objects.filter(unit=self.unit).order_by("pk")
             happened.has = [(self.members[one.member_id].name, self._has(one)) for one in accounts]
         return happened
 
     def _entries(self) -> list[tuple[str, str]]:
-        rows = Entry.objects.using(write_db()).filter(pk__gt=self.last_entry).select_related("account").order_by("pk")
+        rows = Entry.objects.filter(pk__gt=self.last_entry).select_related("account").order_by("pk")
         entries = list(rows)
         if entries:
             self.last_entry = entries[-1].pk
@@ -357,5 +363,5 @@ class _Play:
         return found
 
     def _undelivered(self) -> list[str]:
-        rows = Delivery.objects.using(write_db()).filter(consumer__in=MAILS, is_open=True).exclude(error="")
+        rows = Delivery.objects.filter(consumer__in=MAILS, is_open=True).exclude(error="")
         return sorted({f"{row.event.topic}: {row.error}" for row in rows.select_related("event")})

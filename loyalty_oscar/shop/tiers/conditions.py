@@ -28,19 +28,19 @@ PROXY = "loyalty_oscar.shop.models.TierCondition"
 
 def our_conditions() -> QuerySet[Any]:
     """Return the rows among Oscar's conditions that stand for levels."""
-    return get_model("offer", "Condition").objects.filter(proxy_class=PROXY).order_by("value", "pk")
+    return get_model("offer", "Condition").objects.using(write_db()).filter(proxy_class=PROXY).order_by("value", "pk")
 
 
 def keep_in_step(**_signal: Any) -> int:
     """Make the rows of levels that have none; delete those of levels that are gone and no offer uses. Returns both."""
-    wanted = set(Tier.objects.values_list("rank", flat=True))
+    wanted = set(Tier.objects.using(write_db()).values_list("rank", flat=True))
     there = {int(row.value or 1): row for row in our_conditions()}
     model, changed = get_model("offer", "Condition"), 0
     for rank in sorted(wanted - set(there)):
-        model.objects.create(proxy_class=PROXY, value=rank)
+        model.objects.using(write_db()).create(proxy_class=PROXY, value=rank)
         changed += 1
     for rank, row in there.items():
-        if rank not in wanted and not row.offers.exists():
+        if rank not in wanted and not row.offers.using(write_db()).exists():
             row.delete()
             changed += 1
     return changed
@@ -77,7 +77,7 @@ def take_away(*, names: list[str]) -> Iterator[str]:
 
 
 def _offers() -> QuerySet[Any]:
-    return get_model("offer", "ConditionalOffer").objects.filter(condition__proxy_class=PROXY)
+    return get_model("offer", "ConditionalOffer").objects.using(write_db()).filter(condition__proxy_class=PROXY)
 
 
 def _migrated() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import Ladder, MemberPrice, Tier
 from loyalty_oscar.tiers.operations import set_out
 from loyalty_oscar.tiers.signals import ladder_saved
@@ -17,13 +18,13 @@ def levels(*, ready: SetupResult, at: datetime) -> None:
     """Put up the levels of a program that has none, with what members from each on pay less."""
     if not ready.choices.levels:
         return
-    if Ladder.objects.filter(program=ready.program).exists():
+    if Ladder.objects.using(write_db()).filter(program=ready.program).exists():
         ready.there.append("Levels")
         return
-    ladder, currency = Ladder.objects.create(program=ready.program), ready.program.currency
+    ladder, currency = Ladder.objects.using(write_db()).create(program=ready.program), ready.program.currency
     for rank, level in enumerate(ready.choices.levels, start=1):
         threshold = level.coins * coin(currency=currency)
-        tier = Tier.objects.create(
+        tier = Tier.objects.using(write_db()).create(
             ladder=ladder,
             rank=rank,
             code=level.name.lower(),
@@ -35,7 +36,7 @@ def levels(*, ready: SetupResult, at: datetime) -> None:
         )
         more = f", {money.number(level.percent)} % of what Bronze gets" if level.percent > 100 else ""
         if level.off:
-            MemberPrice.objects.create(tier=tier, percent=level.off, starts_at=at)
+            MemberPrice.objects.using(write_db()).create(tier=tier, percent=level.off, starts_at=at)
             more += f", {money.number(level.off)} % off everything"
         ready.made.append(f"Level {level.name} from {money.in_words(minor=threshold, currency=currency)}{more}")
     set_out(ladder=ladder, at=at)

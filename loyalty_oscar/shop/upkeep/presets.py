@@ -16,6 +16,7 @@ from django.apps import apps
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State
 
 from .setup import (
@@ -180,13 +181,13 @@ def on_offer(*, answers: Answers) -> dict[str, Preset]:
 
 def draft_of(*, code: str) -> Program | None:
     """Return the draft that was made of a ready program, the first of several; None where there is none."""
-    drafts = Program.objects.filter(code__regex=rf"^{code}(-[0-9]+)?$", state=State.DRAFT, unit__isnull=False)
-    return drafts.order_by("pk").first()
+    drafts = Program.objects.using(write_db()).filter(state=State.DRAFT, unit__isnull=False)
+    return drafts.filter(code__regex=rf"^{code}(-[0-9]+)?$").order_by("pk").first()
 
 
 def free_code(*, code: str) -> str:
     """Return the code of a ready program, or where a program has it, the first with a number that none has."""
-    there = set(Program.objects.filter(code__startswith=code).values_list("code", flat=True))
+    there = set(Program.objects.using(write_db()).filter(code__startswith=code).values_list("code", flat=True))
     return next(tried for n in count(1) if (tried := code if n == 1 else f"{code}-{n}") not in there)
 
 
@@ -198,7 +199,7 @@ def make(*, preset: Preset, code: str, name: str, currency: str, answers: Answer
     Raises `WrongValue` for a name, code or currency that is none.
     """
     choices = preset.choices(answers=answers, currency=currency)
-    program = Program.objects.filter(code=code, unit__isnull=False).select_related("unit").first()
+    program = Program.objects.using(write_db()).filter(code=code, unit__isnull=False).select_related("unit").first()
     if program:
         return SetupResult(program=program, unit=program.unit, choices=choices, there=[as_it_stands(program=program)])
     return make_ready(code=code, name=name, currency=currency, live=False, at=at, choices=choices)

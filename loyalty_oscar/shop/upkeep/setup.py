@@ -171,7 +171,7 @@ def make_ready(
         if live and ready.program.state == State.DRAFT:
             go_live(program=ready.program, at=at)
             ready.made.append(WENT_LIVE)
-        ready.program.refresh_from_db()
+        ready.program.refresh_from_db(using=write_db())
     return ready
 
 
@@ -181,8 +181,8 @@ def go_live(*, program: Program, at: datetime) -> None:
 
 
 def _program(*, code: str | None, name: str, currency: str, choices: Choices | None) -> SetupResult:
-    known = Program.objects.filter(code=code) if code else Program.objects.order_by("-is_default", "pk")
-    program = known.first()
+    programs = Program.objects.using(write_db()).order_by("-is_default", "pk")
+    program = (programs.filter(code=code) if code else programs).first()
     chosen = choices or usual(currency=program.currency if program else currency)
     if program:
         unit = program.unit_or_none
@@ -196,7 +196,7 @@ def _program(*, code: str | None, name: str, currency: str, choices: Choices | N
             time_zone=chosen.time_zone,
             hold_days=chosen.hold_days,
             expiry_months=chosen.expiry_months,
-            is_default=not Program.objects.filter(is_default=True).exists(),
+            is_default=not programs.filter(is_default=True).exists(),
         )
         _save(program)
         ready = SetupResult(program=program, unit=_unit(program, chosen), choices=chosen)
@@ -232,7 +232,7 @@ def _unit(program: Program, choices: Choices) -> Unit:
 
 def _worth(ready: SetupResult) -> None:
     program = ready.program
-    worth = program.worths.order_by("pk").first()
+    worth = program.worths.using(write_db()).order_by("pk").first()
     known = ready.there if worth else ready.made
     if worth is None:
         worth = PointWorth(program=program, currency=program.currency, points=100, minor=ready.choices.worth_minor)

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser, no_translat
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import State
 from loyalty_oscar.shop.orders import statuses
 from loyalty_oscar.shop.rehearsal import rehearse
@@ -131,7 +132,7 @@ class Command(LoyaltyCommand):
                 raise CommandError("it is not live: say first what those words mean, or say --anyway")
             self.rehearse(anyway)
             setup.go_live(program=ready.program, at=clock.now())
-            ready.program.refresh_from_db()
+            ready.program.refresh_from_db(using=write_db())
             self.say(WENT_LIVE)
         self.say(NEXT_DRAFT if ready.program.state == State.DRAFT else NEXT_LIVE)
 

@@ -155,12 +155,12 @@ def reward_saved(sender: Any, instance: Reward, **kwargs: Any) -> None:
 def let_rewards_be_used(*, ready: SetupResult, at: datetime) -> None:
     """Make the reward of a full card, where one was chosen, and the offers of the kinds of which there are rewards."""
     price = ready.choices.card
-    if price and not Reward.objects.filter(program=ready.program).exists():
+    if price and not Reward.objects.using(write_db()).filter(program=ready.program).exists():
         minor = price * ready.choices.worth_minor // 100
         amount = money.in_words(minor=minor, currency=ready.program.currency)
         name = pgettext("loyalty", "A full card: %(amount)s off") % {"amount": amount}
         told = {"kind": OFF, "params": {"amount": minor}, "price": price, "cost_minor": minor}
-        Reward.objects.create(program=ready.program, code="full-card", name=name, **told)
+        Reward.objects.using(write_db()).create(program=ready.program, code="full-card", name=name, **told)
         ready.made.append(f"Reward “{name}”")
     ready.made.extend(f"Offer “{name}” among Oscar's offers" for name in make_missing())
 
@@ -171,12 +171,12 @@ def take_offers_away(*, names: list[str]) -> Iterator[str]:
     if not {"redemption", "shop"} & set(names):
         return
     # Without our code a gift would be sold at its price.
-    get_model("basket", "Line").objects.filter(attributes__option__code=OPTION).delete()
-    get_model("catalogue", "Option").objects.filter(code=OPTION).delete()
+    get_model("basket", "Line").objects.using(write_db()).filter(attributes__option__code=OPTION).delete()
+    get_model("catalogue", "Option").objects.using(write_db()).filter(code=OPTION).delete()
     gone = offer.reward_offers().count()
     offer.reward_offers().delete()
-    get_model("offer", "Condition").objects.filter(proxy_class=offer.REWARD_CONDITION).delete()
-    get_model("offer", "Benefit").objects.filter(proxy_class__in=[one.benefit for one in OFFERS.values()]).delete()
+    get_model("offer", "Condition").objects.using(write_db()).filter(proxy_class=offer.REWARD_CONDITION).delete()
+    get_model("offer", "Benefit").objects.using(write_db()).filter(proxy_class__in=list(KINDS)).delete()
     if gone:
         yield f"offers of rewards: {gone} gone"
 
