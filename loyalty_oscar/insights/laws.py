@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.kernel.registry import Registry
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Reward, Unit
 from loyalty_oscar.program.queries import expiry_of, worth_of
 
@@ -75,7 +76,6 @@ def law_of(*, unit: Unit, at: datetime, share: int) -> Tried:
     levels: LevelsLaw | None = climbing.get("levels")(unit=unit, at=at) if list(climbing) else None
     law = Law(
         currency=program.currency,
-        zone=program.time_zone,
         hold_days=program.hold_days,
         runs_out=lambda moment: expiry_of(program=program, available_at=moment),
         moves=program.expiry == Program.Expiry.INACTIVITY,
@@ -90,7 +90,7 @@ def law_of(*, unit: Unit, at: datetime, share: int) -> Tried:
 
 def price_of(*, unit: Unit) -> int:
     """Return the points of the first reward: the cheapest one, else as many as the worth of points is told for."""
-    rewards = Reward.objects.filter(program=unit.program_id, is_on=True, price__isnull=False).order_by("price")
-    price = rewards.values_list("price", flat=True).first()
+    rewards = Reward.objects.using(write_db()).filter(program=unit.program_id, is_on=True, price__isnull=False)
+    price = rewards.order_by("price").values_list("price", flat=True).first()
     worth = worth_of(program_id=unit.program_id).get(unit.program.currency)
     return price or (worth.points if worth else 0)

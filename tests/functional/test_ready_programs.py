@@ -1,5 +1,6 @@
 """Ready programs: six questions, what each would have cost, and a draft of ordinary rows that goes live and earns."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.journeys.models import Campaign
@@ -18,6 +20,7 @@ from loyalty_oscar.program.models import Program, Reward, State, TermsVersion
 from loyalty_oscar.program.words import points
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Scheme
+from loyalty_oscar.shop.insights import trials
 from loyalty_oscar.shop.redemption.offer import our_offers
 from loyalty_oscar.shop.upkeep import presets, wizard
 from loyalty_oscar.shop.upkeep.presets import Answers, Preset
@@ -150,10 +153,29 @@ class TestTheCost:
         cards = owner.post(page(), {**ANSWERS, "margin": "much"}).context["cards"]
         assert "4.00" in dict(next(c for c in cards if c.code == "points").cost.figures)["Everybody uses all at once"]
 
-    def test_is_asked_of_a_part_of_the_customers_where_there_are_many_orders(self, owner, monkeypatch):
-        orders()
+    def test_is_asked_of_some_orders_where_there_are_many_and_says_the_same_each_time(self, owner, monkeypatch):
+        orders(customers=1, each=7)
         monkeypatch.setattr("loyalty_oscar.shop.insights.trials.AT_ONCE", 5)
-        assert "Tried on 4 of the 12 orders" in text(owner.post(page(), ANSWERS))
+        answers = [owner.post(page(), ANSWERS) for _time in range(2)]
+        assert "Tried on 5 of the 7 orders" in text(answers[0])
+        first, second = ([card.cost for card in answer.context["cards"]] for answer in answers)
+        assert first == second
+
+    def test_is_asked_of_customers_who_are_drawn_by_lot(self, owner, monkeypatch):
+        orders(customers=12, each=1)
+        monkeypatch.setattr("loyalty_oscar.shop.insights.trials.AT_ONCE", 6)
+        drawn, gathered = [], trials.gather
+
+        def watched(**told):
+            found = gathered(**told)
+            drawn.extend(str(order.user_id) for order in found)
+            return found
+
+        monkeypatch.setattr(trials, "gather", watched)
+        owner.post(page(), ANSWERS)
+        customers = map(str, get_model("order", "Order").objects.values_list("user_id", flat=True))
+        lots = sorted(customers, key=lambda key: hashlib.md5(key.encode()).hexdigest())
+        assert sorted(drawn) == sorted(lots[:6])
 
     def test_is_shown_by_an_example_where_there_are_no_orders(self, owner):
         html = text(owner.post(page(), ANSWERS))
