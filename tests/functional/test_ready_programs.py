@@ -1,29 +1,36 @@
 """Ready programs: six questions, what each would have cost, and a draft of ordinary rows that goes live and earns."""
 
 import hashlib
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.ready import READY
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program import apart
 from loyalty_oscar.program.hooks import RAISE, Hook
-from loyalty_oscar.program.models import Program, Reward, State, TermsVersion
+from loyalty_oscar.program.models import JobRun, Member, Program, Reward, State, TermsVersion
 from loyalty_oscar.program.words import points
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Scheme
-from loyalty_oscar.shop.insights import trials
+from loyalty_oscar.shop.insights import choosing, trials
+from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.redemption.offer import our_offers
+from loyalty_oscar.shop.testclock.tables import set_up
 from loyalty_oscar.shop.upkeep import presets, wizard
 from loyalty_oscar.shop.upkeep.presets import Answers, Preset
+from loyalty_oscar.shop.upkeep.setup import WrongValue
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.admin.test_saved_unchanged import Form
@@ -191,6 +198,57 @@ class TestTheCost:
         answer = owner.post(page(), ANSWERS)
         assert [card.cost for card in answer.context["cards"]] == [wizard.PresetCost()] * len(CODES)
         assert "are not in it" not in text(answer)
+
+    @pytest.mark.parametrize("error", [WrongValue("name: too long"), IntegrityError("taken")])
+    def test_of_one_that_cannot_be_made_is_not_known_and_that_of_the_others_is(self, owner, error):
+        orders()
+
+        @dataclass(frozen=True, kw_only=True)
+        class Broken(Preset):
+            def choices(self, **told):
+                raise error
+
+        presets.presets.register("broken")(Broken(title="Broken", about="", fits={}))
+        try:
+            cards = {card.code: card.cost for card in owner.post(page(), ANSWERS).context["cards"]}
+        finally:
+            presets.presets.unregister("broken")
+        [said] = cards.pop("broken").sentences
+        assert said == f"What it would have cost could not be worked out: {type(error).__name__}: {error}"
+        assert sorted(cards) == CODES
+        assert all(cost.figures for cost in cards.values())
+
+    def test_is_not_known_where_the_database_makes_no_tables_apart_and_programs_are_offered_all_the_same(
+        self, owner, monkeypatch
+    ):
+        monkeypatch.setattr(apart, "MAKERS", {})
+        answer = owner.post(page(), ANSWERS)
+        assert "could not be worked out: NotAllowed" in text(answer)
+        assert [card.cost for card in answer.context["cards"]] == [wizard.PresetCost()] * len(CODES)
+
+    def test_is_worked_out_while_orders_of_customers_wait(self, owner, monkeypatch):
+        a_program(live_from=NOW - timedelta(days=1))
+        user = get_user_model().objects.create_user("anna", "anna@example.com", "x")
+        imported(user=user, lines=[("25.00", 2)], placed_at=NOW)
+        tried, seen = choosing.sketch, []
+
+        def watched(**told):
+            seen.append((Member.objects.count(), Entry.objects.count(), OrderSync.objects.count()))
+            return tried(**told)
+
+        monkeypatch.setattr(choosing, "sketch", watched)
+        owner.post(page(), ANSWERS)
+        assert seen == [(0, 0, 0)]
+
+    def test_is_worked_out_without_a_row_of_the_shop_written_or_locked(self, owner):
+        orders()
+        a_program(live_from=NOW - timedelta(days=1))
+        with CaptureQueriesContext(connection) as queries:
+            owner.post(page(), ANSWERS)
+        writes = re.compile(r'(?:INTO|UPDATE|DELETE FROM|FROM(?=.* FOR [A-Z ]*UPDATE)) "(\w+)"')
+        found = {table for query in queries for table in writes.findall(query["sql"])}
+        assert "loyalty_program_program" in found
+        assert found <= {model._meta.db_table for model in (JobRun, *set_up(), *wizard.OFFERS)}
 
     def test_leaves_nothing_behind(self, owner):
         orders()
