@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Protocol
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
@@ -29,7 +28,7 @@ from loyalty_oscar.program.models import JobRun, Program
 
 from ..testclock.tables import set_up
 from .presets import Answers, Preset, draft_of, free_code, make, on_offer
-from .setup import SetupResult, make_ready
+from .setup import SetupResult, make_ready, shop_currency
 from .setup_page import STYLES, may_set_up
 
 NAME = "loyalty_program_program_choose"
@@ -146,15 +145,11 @@ def choose(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     return TemplateResponse(request, "loyalty/admin/choose.html", context)
 
 
-def _currency() -> str:
-    return str(getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"))
-
-
 def _draft(code: str, preset: Preset, name: str, answers: Answers, at: datetime, is_again: bool) -> SetupResult:
     """Make a draft, or return the one that is there, also where somebody makes it at this very moment."""
     there = None if is_again else draft_of(code=code)
     free = there.code if there else free_code(code=code)
-    ready = partial(make, preset=preset, code=free, name=name, currency=_currency(), answers=answers, at=at)
+    ready = partial(make, preset=preset, code=free, name=name, currency=shop_currency(), answers=answers, at=at)
     try:
         return ready()
     except IntegrityError:
@@ -209,9 +204,9 @@ def _costs(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tup
 
 def _played(code: str, preset: Preset, answers: Answers, at: datetime) -> SetupResult:
     """Make a draft that is there for the length of a play only, without letters: nobody will get one."""
-    choices = replace(preset.choices(answers=answers, currency=_currency()), has_campaigns=False)
+    choices = replace(preset.choices(answers=answers, currency=shop_currency()), has_campaigns=False)
     free = free_code(code=code)
-    return make_ready(code=free, name="…", currency=_currency(), live=False, at=at, choices=choices)
+    return make_ready(code=free, name="…", currency=shop_currency(), live=False, at=at, choices=choices)
 
 
 def _unknown(error: Exception) -> str:
