@@ -22,6 +22,7 @@ from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.second_look import dear, look_twice, meant_field, tell_cost, too_much_back
 from loyalty_oscar.program.segments import segment_names
 from loyalty_oscar.program.words import number as number_in_words
+from loyalty_oscar.program.zones import DayField
 
 from . import params as p
 from .give_back import SHARES, give_back
@@ -161,8 +162,8 @@ class RuleFormBase(forms.ModelForm):
         help_text=pgettext_lazy("loyalty", "Who was in the group when the order was placed."),
     )
     is_meant = meant_field()
-    first = forms.DateField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
-    last = forms.DateField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
+    first = DayField(label=pgettext_lazy("loyalty", "From"), required=False, widget=DayInput)
+    last = DayField(label=pgettext_lazy("loyalty", "To, this day included"), required=False, widget=DayInput)
     days = forms.TypedMultipleChoiceField(
         label=pgettext_lazy("loyalty", "On these days"),
         required=False,

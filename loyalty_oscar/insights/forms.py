@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.periods import add_months, end_of_month
 from loyalty_oscar.program import words
 from loyalty_oscar.program.forms import chosen, offer_choices, offer_program
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.zones import DayField
 
 from .aim_tables import PARTS, cut_of, figure_by_month, measures_of, month_before
 from .models import Aim
@@ -28,6 +29,7 @@ MONTHS = 12
 MOST_TYPED = 1_000_000_000
 #: What is stored as it is typed.
 STORED = ("program", "figure", "length", "window", "starts_on", "ends_on")
+DAYS = {"starts_on": DayField, "ends_on": DayField}
 #: What stands for one percent.
 PERCENT = PARTS // 100
 UNKNOWN_DAY = pgettext_lazy("loyalty", "Write a day as year, month and day, for example 2026-05-31.")
@@ -163,6 +165,7 @@ class AimForm(forms.ModelForm):
     class Meta:
         model = Aim
         fields = STORED
+        field_classes = DAYS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -76,7 +76,6 @@ def law_of(*, unit: Unit, at: datetime, share: int) -> Tried:
     levels: LevelsLaw | None = climbing.get("levels")(unit=unit, at=at) if list(climbing) else None
     law = Law(
         currency=program.currency,
-        zone=program.time_zone,
         hold_days=program.hold_days,
         runs_out=lambda moment: expiry_of(program=program, available_at=moment),
         moves=program.expiry == Program.Expiry.INACTIVITY,

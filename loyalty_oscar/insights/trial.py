@@ -90,7 +90,6 @@ class Law:
     """
 
     currency: str
-    zone: str
     hold_days: int
     runs_out: Callable[[datetime], datetime | None]
     moves: bool
@@ -213,7 +212,7 @@ class _Purse:
 @dataclass(kw_only=True, slots=True)
 class Play:
     """
-    A law tried on the orders from `since` to before `until` (UTC).
+    A law tried on orders placed before `until` (UTC), counted by the months of a zone.
 
     `sums` is all that it keeps, and plain JSON: of months (`2026-05 given`), of which order of a member reached the
     first reward (`first 3`), and of what is left in the end by the month in which it runs out (`due none 2027-04`).
@@ -221,6 +220,7 @@ class Play:
 
     law: Law
     until: datetime
+    zone: str
     sums: Counter[str] = field(default_factory=Counter)
 
     def play(self, *, orders: Sequence[Past]) -> None:
@@ -283,12 +283,12 @@ class Play:
             for lot in purse.there():
                 ends_at = lot.ends_at if lot.is_ready else lot.ready_at and self.law.runs_out(lot.ready_at)
                 if ends_at:
-                    month = _month(local_day(at=ends_at, zone=self.law.zone))
+                    month = _month(local_day(at=ends_at, zone=self.zone))
                     self.sums[f"due {purse.way} {month}"] += lot.left
 
     def _add(self, at: datetime, name: str, number: int) -> None:
         if number:
-            self.sums[f"{_month(local_day(at=at, zone=self.law.zone))} {name}"] += number
+            self.sums[f"{_month(local_day(at=at, zone=self.zone))} {name}"] += number
 
 
 def _month(day: date) -> str:

@@ -25,9 +25,12 @@ from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialResult:
-    """What a trial found of one program."""
+    """
+    What a trial found of one program: a sentence on which orders it was `tried`, and `sentences` on what came of it.
+    """
 
     unit: Unit
+    tried: str
     sentences: Sequence[str]
     summary: FiguresTable
     months: Sequence[FiguresTable]
@@ -35,19 +38,27 @@ class TrialResult:
     otherwise: Sequence[str]
     is_changed: bool
     share: int
-    by_share: Sequence[TrialMonth]
+    by_way: Mapping[UseWay, Sequence[TrialMonth]]
     reached: tuple[int, int]
+
+    @property
+    def by_share(self) -> Sequence[TrialMonth]:
+        """Its months, if members use the usual share."""
+        return self.by_way[UseWay.SHARE]
 
     def costs(self) -> list[tuple[str, str]]:
         """Return the ways in which some is used, each with the worth of that and its share of turnover, in words."""
-        told = []
-        for way, _given, _back, used, _worth, part, *_rest in self.summary.rows[: list(UseWay).index(UseWay.NONE)]:
-            cost = worth(unit=self.unit, points=used) or words.points(unit=self.unit, points=used)
-            if part != "":
-                text = pgettext("loyalty", "%(cost)s, which is %(share)s of turnover")
-                cost = text % {"cost": cost, "share": share(part)}
-            told.append((way, cost))
-        return told
+        titles = _titles(self.share)
+        return [(titles[way], self._cost(months)) for way, months in self.by_way.items() if way != UseWay.NONE]
+
+    def _cost(self, months: Sequence[TrialMonth]) -> str:
+        used, paid = (sum(getattr(month, name) for month in months) for name in ("used", "paid_minor"))
+        cost = worth(unit=self.unit, points=used) or words.points(unit=self.unit, points=used)
+        part = _share(self.unit, used, paid)
+        if part == "":
+            return cost
+        text = pgettext("loyalty", "%(cost)s, which is %(share)s of turnover")
+        return text % {"cost": cost, "share": share(part)}
 
     def tables(self) -> list[FiguresTable]:
         """Return all of its tables."""
@@ -55,8 +66,8 @@ class TrialResult:
 
 
 def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
-    """Return what a trial that is done found of a program; `unit` is as it is now."""
-    key, zone = str(unit.program_id), unit.program.time_zone
+    """Return what a trial that is done found of a program, in the days of the one tried; `unit` is as it is now."""
+    key, zone = str(unit.program_id), trial.program.time_zone
     sums = trial.sums.get(key, {})
     first = local_day(at=trial.since, zone=zone)
     last = local_day(at=trial.until - timedelta(microseconds=1), zone=zone)
@@ -64,6 +75,7 @@ def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
     titles = _titles(trial.share)
     return TrialResult(
         unit=unit,
+        tried=_tried(unit, by_way[UseWay.SHARE]),
         sentences=_sentences(unit, sums, by_way[UseWay.SHARE], last, trial.share),
         summary=_summary(unit, by_way, titles),
         months=[_by_month(unit, way, months, titles[way]) for way, months in by_way.items()],
@@ -71,7 +83,7 @@ def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
         otherwise=trial.otherwise.get(key, ()),
         is_changed=trial.versions.get(key) != unit.program.version,
         share=trial.share,
-        by_share=by_way[UseWay.SHARE],
+        by_way=by_way,
         reached=orders_to_reward(sums=sums),
     )
 
@@ -202,8 +214,8 @@ def _titles(share: int) -> dict[UseWay, str]:
     }
 
 
-def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth], last: date, share: int) -> list[str]:
-    orders, members = (sum(getattr(month, name) for month in months) for name in ("orders", "members"))
+def _tried(unit: Unit, months: Sequence[TrialMonth]) -> str:
+    orders = sum(month.orders for month in months)
     paid = money.in_words(minor=sum(month.paid_minor for month in months), currency=unit.program.currency)
     text = npgettext(
         "loyalty",
@@ -211,10 +223,14 @@ def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth]
         "%(orders)s orders were tried, for which %(paid)s stay paid.",
         orders,
     )
-    said = [text % {"orders": money.number(orders), "paid": paid}]
-    reached, order = orders_to_reward(sums=sums)
+    return text % {"orders": money.number(orders), "paid": paid}
+
+
+def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth], last: date, share: int) -> list[str]:
+    members = sum(month.members for month in months)
     text = npgettext("loyalty", "%(members)s customer gets something.", "%(members)s customers get something.", members)
-    said.append(text % {"members": money.number(members)})
+    said = [text % {"members": money.number(members)}]
+    reached, order = orders_to_reward(sums=sums)
     if price := price_of(unit=unit):
         told = {"price": words.points(unit=unit, points=price), "members": money.number(reached), "order": order}
         text = pgettext("loyalty", "Nobody comes to %(price)s, the first reward.")

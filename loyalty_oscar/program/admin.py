@@ -459,6 +459,25 @@ def warnings_of(program: Program, at: datetime) -> list[str]:
     return [text for said in program_warnings.answers(program=program, at=at) for text in said]
 
 
+def may_look(*, user: Any) -> bool:
+    """Return whether somebody of staff may see programs."""
+    return bool(user.has_perm("loyalty_program.view_program") or user.has_perm("loyalty_program.change_program"))
+
+
+def looked_at(*, request: HttpRequest, key: str) -> Program:
+    """
+    Return the program that a page of a feature is about; it is said already what its members collect.
+
+    Raises `PermissionDenied` for who may not see programs, and `Http404` where there is none of that key.
+    """
+    if not may_look(user=request.user):
+        raise PermissionDenied
+    program = Program.objects.filter(pk=key).first() if is_key(key) else None
+    if program is None or program.unit_or_none is None:
+        raise Http404
+    return program
+
+
 referents.register("program")(row_of(Program))
 
 

@@ -51,3 +51,8 @@ def rolled_back() -> Iterator[None]:
                 transaction.set_rollback(True, using=db)
     finally:
         _taken_back_in.reset(token)
+
+
+def is_play() -> bool:
+    """Return whether what is written now is taken back in the end, so that nothing of it counts for anybody."""
+    return bool(_taken_back_in.get())

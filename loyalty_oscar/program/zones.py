@@ -95,10 +95,20 @@ class MomentField(forms.SplitDateTimeField):
     """A day and a time of day. Those at either end of the calendar, which no other zone has, are refused."""
 
     def compress(self, data_list: Any) -> Any:
-        found = super().compress(data_list)
-        if found is not None and not FIRST_YEAR <= found.year <= LAST_YEAR:
-            raise forms.ValidationError(pgettext("loyalty", "Nobody means that year. Look at it again."))
-        return found
+        return _meant(super().compress(data_list))
+
+
+class DayField(forms.DateField):
+    """A day. Those at either end of the calendar, before or after which there are no more months, are refused."""
+
+    def to_python(self, value: Any) -> Any:
+        return _meant(super().to_python(value))
+
+
+def _meant(found: Any) -> Any:
+    if found is not None and not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise forms.ValidationError(pgettext("loyalty", "Nobody means that year. Look at it again."))
+    return found
 
 
 def typed_as(db_field: Any, options: dict[str, Any]) -> dict[str, Any]:

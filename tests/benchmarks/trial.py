@@ -50,7 +50,7 @@ def tried(rows: Sequence[tuple], law, until: datetime):
     """Play all of them; returns the trial."""
     from loyalty_oscar.insights.trial import Play
 
-    trial = Play(law=law, until=until)
+    trial = Play(law=law, until=until, zone="UTC")
     for orders in customers(rows):
         trial.play(orders=orders)
     return trial
@@ -91,7 +91,7 @@ def main() -> None:
         board = Board("trial: a point for each dollar on all orders of CDNOW")
         law = law_of(unit=a_program(currency="USD", live_from=END), at=END, share=60).law
         everybody = list(customers(rows))
-        trial, here = Play(law=law, until=END), time.process_time()
+        trial, here = Play(law=law, until=END, zone="UTC"), time.process_time()
         with timed() as watch:
             for orders in everybody:
                 trial.play(orders=orders)

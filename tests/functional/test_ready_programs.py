@@ -1,26 +1,36 @@
 """Ready programs: six questions, what each would have cost, and a draft of ordinary rows that goes live and earns."""
 
+import hashlib
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.ready import READY
-from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.program import apart
 from loyalty_oscar.program.hooks import RAISE, Hook
-from loyalty_oscar.program.models import Program, Reward, State, TermsVersion
+from loyalty_oscar.program.models import JobRun, Member, Program, Reward, State, TermsVersion
 from loyalty_oscar.program.words import points
 from loyalty_oscar.redemption.models import UseTerms
 from loyalty_oscar.referrals.models import Scheme
+from loyalty_oscar.shop.insights import choosing, trials
+from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.redemption.offer import our_offers
+from loyalty_oscar.shop.testclock.tables import set_up
 from loyalty_oscar.shop.upkeep import presets, wizard
 from loyalty_oscar.shop.upkeep.presets import Answers, Preset
+from loyalty_oscar.shop.upkeep.setup import WrongValue
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.admin.test_saved_unchanged import Form
@@ -150,10 +160,29 @@ class TestTheCost:
         cards = owner.post(page(), {**ANSWERS, "margin": "much"}).context["cards"]
         assert "4.00" in dict(next(c for c in cards if c.code == "points").cost.figures)["Everybody uses all at once"]
 
-    def test_is_asked_of_a_part_of_the_customers_where_there_are_many_orders(self, owner, monkeypatch):
-        orders()
+    def test_is_asked_of_some_orders_where_there_are_many_and_says_the_same_each_time(self, owner, monkeypatch):
+        orders(customers=1, each=7)
         monkeypatch.setattr("loyalty_oscar.shop.insights.trials.AT_ONCE", 5)
-        assert "Tried on 4 of the 12 orders" in text(owner.post(page(), ANSWERS))
+        answers = [owner.post(page(), ANSWERS) for _time in range(2)]
+        assert "Tried on 5 of the 7 orders" in text(answers[0])
+        first, second = ([card.cost for card in answer.context["cards"]] for answer in answers)
+        assert first == second
+
+    def test_is_asked_of_customers_who_are_drawn_by_lot(self, owner, monkeypatch):
+        orders(customers=12, each=1)
+        monkeypatch.setattr("loyalty_oscar.shop.insights.trials.AT_ONCE", 6)
+        drawn, gathered = [], trials.gather
+
+        def watched(**told):
+            found = gathered(**told)
+            drawn.extend(str(order.user_id) for order in found)
+            return found
+
+        monkeypatch.setattr(trials, "gather", watched)
+        owner.post(page(), ANSWERS)
+        customers = map(str, get_model("order", "Order").objects.values_list("user_id", flat=True))
+        lots = sorted(customers, key=lambda key: hashlib.md5(key.encode()).hexdigest())
+        assert sorted(drawn) == sorted(lots[:6])
 
     def test_is_shown_by_an_example_where_there_are_no_orders(self, owner):
         html = text(owner.post(page(), ANSWERS))
@@ -169,6 +198,57 @@ class TestTheCost:
         answer = owner.post(page(), ANSWERS)
         assert [card.cost for card in answer.context["cards"]] == [wizard.PresetCost()] * len(CODES)
         assert "are not in it" not in text(answer)
+
+    @pytest.mark.parametrize("error", [WrongValue("name: too long"), IntegrityError("taken")])
+    def test_of_one_that_cannot_be_made_is_not_known_and_that_of_the_others_is(self, owner, error):
+        orders()
+
+        @dataclass(frozen=True, kw_only=True)
+        class Broken(Preset):
+            def choices(self, **told):
+                raise error
+
+        presets.presets.register("broken")(Broken(title="Broken", about="", fits={}))
+        try:
+            cards = {card.code: card.cost for card in owner.post(page(), ANSWERS).context["cards"]}
+        finally:
+            presets.presets.unregister("broken")
+        [said] = cards.pop("broken").sentences
+        assert said == f"What it would have cost could not be worked out: {type(error).__name__}: {error}"
+        assert sorted(cards) == CODES
+        assert all(cost.figures for cost in cards.values())
+
+    def test_is_not_known_where_the_database_makes_no_tables_apart_and_programs_are_offered_all_the_same(
+        self, owner, monkeypatch
+    ):
+        monkeypatch.setattr(apart, "MAKERS", {})
+        answer = owner.post(page(), ANSWERS)
+        assert "could not be worked out: NotAllowed" in text(answer)
+        assert [card.cost for card in answer.context["cards"]] == [wizard.PresetCost()] * len(CODES)
+
+    def test_is_worked_out_while_orders_of_customers_wait(self, owner, monkeypatch):
+        a_program(live_from=NOW - timedelta(days=1))
+        user = get_user_model().objects.create_user("anna", "anna@example.com", "x")
+        imported(user=user, lines=[("25.00", 2)], placed_at=NOW)
+        tried, seen = choosing.sketch, []
+
+        def watched(**told):
+            seen.append((Member.objects.count(), Entry.objects.count(), OrderSync.objects.count()))
+            return tried(**told)
+
+        monkeypatch.setattr(choosing, "sketch", watched)
+        owner.post(page(), ANSWERS)
+        assert seen == [(0, 0, 0)]
+
+    def test_is_worked_out_without_a_row_of_the_shop_written_or_locked(self, owner):
+        orders()
+        a_program(live_from=NOW - timedelta(days=1))
+        with CaptureQueriesContext(connection) as queries:
+            owner.post(page(), ANSWERS)
+        writes = re.compile(r'(?:INTO|UPDATE|DELETE FROM|FROM(?=.* FOR [A-Z ]*UPDATE)) "(\w+)"')
+        found = {table for query in queries for table in writes.findall(query["sql"])}
+        assert "loyalty_program_program" in found
+        assert found <= {model._meta.db_table for model in (JobRun, *set_up(), *wizard.OFFERS)}
 
     def test_leaves_nothing_behind(self, owner):
         orders()

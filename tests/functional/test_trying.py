@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -208,6 +209,22 @@ class TestTwoDrafts:
         client.post(page(draft), {"months": "6", "against": str(other.pk)})
         assert "Worth of what is given in each month" not in read(client, draft)
         assert "Side by side, by month" in read(client, draft)
+
+    @pytest.mark.parametrize(("mine", "its"), [("Europe/Berlin", "America/New_York"), ("Asia/Tokyo", "Europe/Berlin")])
+    def test_of_several_zones_count_in_the_days_of_the_one_that_is_tried(self, draft, other, mine, its):
+        Program.objects.filter(pk=draft.pk).update(time_zone=mine)
+        Program.objects.filter(pk=other.pk).update(time_zone=its)
+        user = get_user_model().objects.create_user("eve", "eve@example.com", "x")
+        begins, ends = (datetime(2026, month, 1, tzinfo=ZoneInfo(mine)) for month in (1, 7))
+        for number, placed_at in enumerate((begins, ends - timedelta(seconds=1))):
+            imported(user=user, lines=[("25.00", 2)], placed_at=placed_at, number=f"eve-{number}")
+        client = staff()
+        with clock.at(ends):
+            client.post(page(draft), {"months": "6", "against": str(other.pk)})
+        rows = file_of(client, draft, "side-by-side-months")
+        given = [(row["Month"], row["Draft Club: Given"], row["Other Club: Given"]) for row in rows]
+        between = [(f"2026-0{month}", "0", "0") for month in range(2, 6)]
+        assert given == [("2026-01", "100", "250"), *between, ("2026-06", "100", "250")]
 
     def test_one_that_is_gone_leaves_the_other(self, draft, other):
         client = staff()

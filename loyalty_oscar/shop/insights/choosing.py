@@ -10,7 +10,6 @@ from django.utils.translation import npgettext, pgettext
 from loyalty_oscar.insights.laws import can_try, law_of
 from loyalty_oscar.insights.trial_tables import found_of
 from loyalty_oscar.kernel.facts import LineFacts, OrderFacts, Purchase
-from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.worth import worth
 
@@ -27,10 +26,8 @@ def costs(*, drafts: Sequence[SetupResult], at: datetime) -> tuple[str, Sequence
     """Return what drafts would have cost; in a shop without orders, what an example basket would bring."""
     if not can_try() or not drafts:
         return "", [PresetCost() for _draft in drafts]
-    zone = drafts[0].program.time_zone
-    since = start_of_day(day=add_months(day=local_day(at=at, zone=zone), months=-MONTHS), zone=zone)
-    found = sketch(units=[draft.unit for draft in drafts], since=since, until=at)
-    if not found.orders:
+    trial = sketch(units=[draft.unit for draft in drafts], months=MONTHS, at=at)
+    if not trial.total:
         text = pgettext(
             "loyalty", "There are no orders of customers with an account yet, so here is what an example would bring."
         )
@@ -39,19 +36,18 @@ def costs(*, drafts: Sequence[SetupResult], at: datetime) -> tuple[str, Sequence
         "loyalty",
         "Tried on %(orders)s of the %(total)s orders that customers with an account placed in the last 12 months.",
         "Tried on %(orders)s of the %(total)s orders that customers with an account placed in the last 12 months.",
-        found.total,
+        trial.total,
     )
-    if found.orders == found.total:
+    if trial.done == trial.total:
         text = npgettext(
             "loyalty",
             "Tried on the one order that a customer with an account placed in the last 12 months.",
             "Tried on all %(total)s orders that customers with an account placed in the last 12 months.",
-            found.total,
+            trial.total,
         )
-    told = {"orders": money.number(found.orders), "total": money.number(found.total)}
-    results = [found_of(trial=trial, unit=draft.unit) for trial, draft in zip(found.trials, drafts, strict=True)]
-    # The first sentence says how many orders were tried, which is the same for all.
-    return text % told, [PresetCost(figures=one.costs(), sentences=one.sentences[1:]) for one in results]
+    told = {"orders": money.number(trial.done), "total": money.number(trial.total)}
+    results = (found_of(trial=trial, unit=draft.unit) for draft in drafts)
+    return text % told, [PresetCost(figures=one.costs(), sentences=one.sentences) for one in results]
 
 
 def _example(draft: SetupResult, at: datetime) -> PresetCost:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import MD5, Cast
 from oscar.core.loading import get_model
 
 from loyalty_oscar.insights.laws import Tried, law_of
@@ -37,21 +37,7 @@ def ask(*, program: Program, months: int, actor: str, at: datetime, against: Pro
 
     A few orders are tried at once.
     """
-    since = start_of_day(
-        day=add_months(day=local_day(at=at, zone=program.time_zone), months=-months), zone=program.time_zone
-    )
-    beside = in_force(program=program)
-    live = Unit.objects.select_related("program").filter(program=beside or program).first()
-    trial = Trial(
-        program=program,
-        against=against,
-        beside=beside,
-        since=since,
-        until=at,
-        share=usual_share(unit=live, since=since),
-        asked_by=actor,
-        asked_at=at,
-    )
+    trial = _begun(program, months, at, against=against, asked_by=actor, asked_at=at)
     trial.total = _orders(trial).count()
     with transaction.atomic(using=write_db()):
         # Two who ask at once wait for each other here; members who join meanwhile do not.
@@ -62,6 +48,18 @@ def ask(*, program: Program, months: int, actor: str, at: datetime, against: Pro
         for _orders_done in work(trial_id=trial.pk, at=at):
             pass
     return trial
+
+
+def _begun(program: Program, months: int, at: datetime, **told: Any) -> Trial:
+    """
+    Return a trial of the last months, of whose orders none is played yet. Members use the share that is usual where a
+    program is in force.
+    """
+    zone, beside = program.time_zone, in_force(program=program)
+    since = start_of_day(day=add_months(day=local_day(at=at, zone=zone), months=-months), zone=zone)
+    live = Unit.objects.select_related("program").filter(program=beside or program).first()
+    share = usual_share(unit=live, since=since)
+    return Trial(program=program, beside=beside, since=since, until=at, share=share, **told)
 
 
 def work(*, trial_id: int, at: datetime) -> Iterator[int]:
@@ -84,21 +82,30 @@ def _step(trial: Trial, at: datetime) -> int:
     """Play the next customers of a trial, and write down how far it is; returns how many orders that were."""
     read_versions()
     units = _units(trial)
-    versions = {str(unit.program_id): unit.program.version for unit in units}
-    if versions != trial.versions:
-        trial.versions, trial.sums, trial.cursor, trial.done = versions, {}, None, 0
-    laws = {str(unit.program_id): law_of(unit=unit, at=trial.until, share=trial.share) for unit in units}
-    trial.otherwise = {key: tried.otherwise for key, tried in laws.items()}
+    if _versions(units) != trial.versions:
+        trial.sums, trial.cursor, trial.done = {}, None, 0
     ids = next(portions(orders=_orders(trial), after=trial.cursor), [])
+    _play(trial, units, ids)
     if ids:
-        customers = _customers(ids, trial.until, laws.values())
-        trial.sums = {key: _played(tried, trial, key, customers) for key, tried in laws.items()}
         last = get_model("order", "Order").objects.using(write_db()).values_list("user_id", flat=True).get(pk=ids[-1])
-        trial.cursor, trial.done = last if isinstance(last, int) else str(last), trial.done + len(ids)
+        trial.cursor = last if isinstance(last, int) else str(last)
     else:
         trial.finished_at = at
     trial.save(using=write_db())
     return len(ids)
+
+
+def _versions(units: Iterable[Unit]) -> dict[str, int]:
+    return {str(unit.program_id): unit.program.version for unit in units}
+
+
+def _play(trial: Trial, units: Sequence[Unit], ids: Sequence[int]) -> None:
+    """Play the orders with these ids, customer by customer, by what each program says, on top of what was counted."""
+    laws = {str(unit.program_id): law_of(unit=unit, at=trial.until, share=trial.share) for unit in units}
+    customers = _customers(ids, trial.until, laws.values())
+    trial.versions, trial.done = _versions(units), trial.done + len(ids)
+    trial.otherwise = {key: tried.otherwise for key, tried in laws.items()}
+    trial.sums = {key: _played(tried, trial, key, customers) for key, tried in laws.items()}
 
 
 def _customers(ids: Sequence[int], until: datetime, laws: Iterable[Tried]) -> list[list[Past]]:
@@ -113,7 +120,9 @@ def _customers(ids: Sequence[int], until: datetime, laws: Iterable[Tried]) -> li
 
 
 def _played(tried: Tried, trial: Trial, key: str, customers: Iterable[Sequence[Past]]) -> dict[str, int]:
-    play = Play(law=tried.law, until=trial.until, sums=Counter(trial.sums.get(key, {})))
+    # All in the days of the program that is tried, so that the same months stand side by side.
+    zone = trial.program.time_zone
+    play = Play(law=tried.law, until=trial.until, zone=zone, sums=Counter(trial.sums.get(key, {})))
     for own in customers:
         play.play(orders=own)
     return play.sums
@@ -154,36 +163,17 @@ def _placed(orders: QuerySet[Any], since: datetime, until: datetime) -> QuerySet
     return statuses.standing(orders=placed)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sketch:
-    """Trials of programs that nobody chose yet: what each found, and on how many of the `total` orders."""
-
-    trials: list[Trial]
-    orders: int
-    total: int
-
-
-def sketch(*, units: Sequence[Unit], since: datetime, until: datetime) -> Sketch:
+def sketch(*, units: Sequence[Unit], months: int, at: datetime) -> Trial:
     """
-    Try programs on orders of all sites at once, with nothing saved: where there are many, those of every so many-th
-    customer.
+    Try programs on orders of all sites in the last months at once, with nothing saved: on all of them, or where there
+    are too many (`total`), on some (`done`), those of customers who are drawn by lot, the same ones each time.
     """
-    orders = _placed(get_model("order", "Order").objects.using(write_db()).all(), since, until)
-    total = orders.count()
-    customers = list(orders.order_by("user_id").values_list("user_id", flat=True).distinct())
-    some = customers[:: max(1, -(-total // AT_ONCE))]
-    ids = list(orders.filter(user_id__in=some).values_list("pk", flat=True))
-    live = Unit.objects.filter(program__state=State.LIVE).order_by("-program__is_default", "pk").first()
-    share = usual_share(unit=live, since=since)
-    laws = [law_of(unit=unit, at=until, share=share) for unit in units]
-    customers, trials = _customers(ids, until, laws), []
-    for unit, tried in zip(units, laws, strict=True):
-        key = str(unit.program_id)
-        trial = Trial(program=unit.program, since=since, until=until, share=share)
-        trial.versions, trial.otherwise = {key: unit.program.version}, {key: tried.otherwise}
-        trial.sums = {key: _played(tried, trial, key, customers)}
-        trials.append(trial)
-    return Sketch(trials=trials, orders=len(ids), total=total)
+    trial = _begun(units[0].program, months, at)
+    orders = _placed(get_model("order", "Order").objects.using(write_db()).all(), trial.since, at)
+    trial.total = orders.count()
+    drawn = orders.order_by(MD5(Cast("user_id", TextField())), "date_placed", "pk")
+    _play(trial, units, list(drawn.values_list("pk", flat=True)[:AT_ONCE]))
+    return trial
 
 
 def unfinished() -> list[int]:

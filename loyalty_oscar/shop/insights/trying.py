@@ -20,9 +20,9 @@ from loyalty_oscar.insights.laws import can_try
 from loyalty_oscar.insights.models import Trial
 from loyalty_oscar.insights.trial_tables import SideBySide, TrialResult, found_of, side_by_side
 from loyalty_oscar.program import actors, clock, contributions, words
-from loyalty_oscar.program.admin import STYLES
+from loyalty_oscar.program.admin import STYLES, looked_at, may_look
 from loyalty_oscar.program.csv_files import as_csv
-from loyalty_oscar.program.forms import NOT_OFFERED, is_key
+from loyalty_oscar.program.forms import NOT_OFFERED
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, Unit
 
@@ -77,21 +77,15 @@ def pages(*, admin_site: AdminSite) -> Iterator[URLPattern]:
 @contributions.register("admin:program", "trial", order=5)
 def way_there(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the button that leads to the trial of a program."""
-    if not can_try() or subject.unit_or_none is None or not _may_look(request.user):
+    if not can_try() or subject.unit_or_none is None or not may_look(user=request.user):
         return None
     return "loyalty/admin/trial_way.html", {"url": reverse(f"admin:{NAME}", args=[subject.pk])}
 
 
-def _may_look(user: Any) -> bool:
-    return bool(user.has_perm("loyalty_program.view_program") or user.has_perm("loyalty_program.change_program"))
-
-
 def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> HttpResponseBase:
     """Show the trial of a program, or one table of it as a file (`csv`); on a POST have it tried anew."""
-    if not _may_look(request.user):
-        raise PermissionDenied
-    program = Program.objects.filter(pk=object_id).first() if is_key(object_id) else None
-    if program is None or program.unit_or_none is None or not can_try():
+    program = looked_at(request=request, key=object_id)
+    if not can_try():
         raise Http404
     may = request.user.has_perm("loyalty_program.change_program")
     trial = Trial.objects.select_related("program", "against", "beside").filter(program=program).first()
@@ -123,10 +117,8 @@ def try_it(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> Ht
 
 
 def _found(trial: Trial) -> list[TrialResult]:
-    units = {
-        unit.program_id: unit for unit in Unit.objects.select_related("program").filter(program__in=trial.programs)
-    }
-    return [found_of(trial=trial, unit=units[program.pk]) for program in trial.programs if program.pk in units]
+    units = Unit.objects.select_related("program").in_bulk([one.pk for one in trial.programs], field_name="program_id")
+    return [found_of(trial=trial, unit=units[one.pk]) for one in trial.programs if one.pk in units]
 
 
 def _period(trial: Trial) -> dict[str, str]:

@@ -13,7 +13,7 @@ from django.db.models.signals import m2m_changed, pre_delete, pre_save
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.db import is_play, write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program, ProgramSite
 
@@ -28,8 +28,8 @@ HOLDS = ("included_products", "excluded_products", "included_categories", "exclu
 
 @harmless
 def before_change(sender: Any, **signal: Any) -> None:
-    """What counts for orders is about to change."""
-    if signal.get("action", "pre_").startswith("pre_"):
+    """What counts for orders is about to change, and the change stays: no order is looked at for a play."""
+    if signal.get("action", "pre_").startswith("pre_") and not is_play():
         with transaction.atomic(using=write_db()):
             look_at_waiting(at=clock.now())
 

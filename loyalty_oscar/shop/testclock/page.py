@@ -12,7 +12,7 @@ from django import forms
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -23,10 +23,10 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES
-from loyalty_oscar.program.forms import is_key
+from loyalty_oscar.program.admin import STYLES, looked_at, may_look
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.zones import DayField
 
 from ..upkeep.setup import coin
 from .play import MOST_MONTHS, MadeUp, Played, last_day, play
@@ -40,7 +40,7 @@ COSTS, BIRTHDAY = 50, 45
 MOST_ORDERS = 50
 
 
-class DayField(forms.DateField):
+class PickedDayField(DayField):
     """A day, picked or typed."""
 
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -53,7 +53,7 @@ class DayField(forms.DateField):
 class ClockForm(forms.Form):
     """To which day the clock is turned, and who the test members are."""
 
-    until = DayField(label=pgettext_lazy("loyalty", "To this day"))
+    until = PickedDayField(label=pgettext_lazy("loyalty", "To this day"))
     letters = forms.BooleanField(label=pgettext_lazy("loyalty", "They allow letters"), required=False, initial=True)
 
     def __init__(self, *args: Any, program: Program, at: datetime, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class ClockForm(forms.Form):
             f"name_{number}": forms.CharField(
                 label=pgettext("loyalty", "First name"), max_length=30, required=False, initial=name
             ),
-            f"birthday_{number}": DayField(
+            f"birthday_{number}": PickedDayField(
                 label=pgettext("loyalty", "Birthday"), required=False, initial=birthday
             ),
             f"orders_{number}": forms.CharField(
@@ -167,22 +167,14 @@ def pages(*, admin_site: AdminSite) -> Iterator[URLPattern]:
 @contributions.register("admin:program", "test-clock", order=6)
 def way_there(*, subject: Program, request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     """Return the button that leads to the clock of a draft."""
-    if subject.state != State.DRAFT or subject.unit_or_none is None or not _may_look(request.user):
+    if subject.state != State.DRAFT or subject.unit_or_none is None or not may_look(user=request.user):
         return None
     return "loyalty/admin/test_clock_way.html", {"url": reverse(f"admin:{NAME}", args=[subject.pk])}
 
 
-def _may_look(user: Any) -> bool:
-    return bool(user.has_perm("loyalty_program.view_program") or user.has_perm("loyalty_program.change_program"))
-
-
 def turn(request: HttpRequest, object_id: str, *, admin_site: AdminSite) -> HttpResponseBase:
     """Show the clock of a draft; on a POST play what happens until a day, or `next` until something does."""
-    if not _may_look(request.user):
-        raise PermissionDenied
-    program = Program.objects.filter(pk=object_id).first() if is_key(object_id) else None
-    if program is None or program.unit_or_none is None:
-        raise Http404
+    program = looked_at(request=request, key=object_id)
     at, may, is_told = clock.now(), request.user.has_perm("loyalty_program.change_program"), request.method == "POST"
     if is_told and not may:
         raise PermissionDenied

@@ -121,6 +121,11 @@ class SetupStep(Protocol):
 setup_steps: Hook[SetupStep] = Hook("setup_steps", SetupStep, on_error=RAISE)
 
 
+def shop_currency() -> str:
+    """Return the code of the currency in which the shop sells, as its settings say it."""
+    return str(getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"))
+
+
 def coin(*, currency: str) -> int:
     """Return an amount that buys something in minor units: 1.00 where there are cents, 100 where there are none."""
     return 10 ** exponent(currency=currency) if exponent(currency=currency) else 100

@@ -29,7 +29,7 @@ from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.zones import known_zones
 
-from .setup import CREDIT, MOST_BACK, NAMES, RICHER, Choices, cashback, coin, make_ready
+from .setup import CREDIT, MOST_BACK, NAMES, RICHER, Choices, cashback, coin, make_ready, shop_currency
 
 #: What nobody means who types it: more percent than this come back of each purchase.
 MOST_TYPED = 50
@@ -72,7 +72,7 @@ class Beginning(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["currency"].initial = getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        self.fields["currency"].initial = shop_currency()
         self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(known_zones())]
         self.fields["time_zone"].initial = settings.TIME_ZONE or "UTC"
 
@@ -266,7 +266,7 @@ def set_up(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 def _make(form: Beginning | None) -> Program:
     data = form.cleaned_data if form else {}
-    currency = data.get("currency") or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+    currency = data.get("currency") or shop_currency()
     return make_ready(
         code=None,
         name=data.get("name", ""),

@@ -9,29 +9,31 @@ from functools import partial
 from typing import Any, Protocol
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import pgettext, pgettext_lazy
+from oscar.core.loading import get_model
 
-from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.db import rolled_back
+from loyalty_oscar.program.apart import apart
 from loyalty_oscar.program.hooks import RAISE, Hook, program_pages
-from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import remembering_apart
+from loyalty_oscar.program.models import JobRun, Program
 
+from ..testclock.tables import set_up
 from .presets import Answers, Preset, draft_of, free_code, make, on_offer
-from .setup import SetupResult, make_ready
+from .setup import SetupResult, make_ready, shop_currency
 from .setup_page import STYLES, may_set_up
 
 NAME = "loyalty_program_program_choose"
+#: What else than ours a ready program writes.
+OFFERS = [get_model("offer", name) for name in ("Condition", "Benefit", "ConditionalOffer")]
 YES_OR_NO = (("yes", pgettext_lazy("loyalty", "yes")), ("no", pgettext_lazy("loyalty", "no")))
 
 
@@ -143,19 +145,15 @@ def choose(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     return TemplateResponse(request, "loyalty/admin/choose.html", context)
 
 
-def _currency() -> str:
-    return str(getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR"))
-
-
 def _draft(code: str, preset: Preset, name: str, answers: Answers, at: datetime, is_again: bool) -> SetupResult:
     """Make a draft, or return the one that is there, also where somebody makes it at this very moment."""
     there = None if is_again else draft_of(code=code)
-    told = {"preset": preset, "name": name, "currency": _currency(), "answers": answers, "at": at}
-    free = free_code(code=code)
+    free = there.code if there else free_code(code=code)
+    ready = partial(make, preset=preset, code=free, name=name, currency=shop_currency(), answers=answers, at=at)
     try:
-        return make(code=there.code if there else free, **told)
+        return ready()
     except IntegrityError:
-        return make(code=free, **told)
+        return ready()
 
 
 def _chosen(request: HttpRequest, ready: SetupResult) -> HttpResponse:
@@ -167,26 +165,50 @@ def _chosen(request: HttpRequest, ready: SetupResult) -> HttpResponse:
 
 
 def _cards(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tuple[str, list[PresetCard]]:
-    drafts = {code: draft_of(code=code) for code in offered}
     tried, costs = _costs(offered, answers, at)
     cards = [
-        PresetCard(code=code, preset=preset, cost=cost, is_best=place == 0, draft=drafts[code])
-        for place, ((code, preset), cost) in enumerate(zip(offered.items(), costs, strict=True))
+        PresetCard(
+            code=code,
+            preset=preset,
+            cost=costs.get(code, PresetCost()),
+            is_best=place == 0,
+            draft=draft_of(code=code),
+        )
+        for place, (code, preset) in enumerate(offered.items())
     ]
     return tried, cards
 
 
-def _costs(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tuple[str, Sequence[PresetCost]]:
-    """Return what each would have cost, by drafts of them that are taken back again."""
+def _costs(offered: Mapping[str, Preset], answers: Answers, at: datetime) -> tuple[str, Mapping[str, PresetCost]]:
+    """
+    Return on what they were tried, and what each would have cost: by drafts of them on tables apart, so that nobody who
+    sets up a program or orders meanwhile waits for them. What fails is said of that one alone.
+    """
     ask = preset_costs.first()
     if ask is None:
-        return "", [PresetCost() for _code in offered]
-    # No letter is sent by a draft that is taken back again.
-    told = {
-        code: replace(preset.choices(answers=answers, currency=_currency()), has_campaigns=False)
-        for code, preset in offered.items()
-    }
-    ready = partial(make_ready, name="…", currency=_currency(), live=False, at=at)
-    with rolled_back(), remembering_apart():
-        drafts = [ready(code=free_code(code=code), choices=choices) for code, choices in told.items()]
-        return ask(drafts=drafts, at=at)
+        return "", {}
+    drafts: dict[str, SetupResult] = {}
+    costs: dict[str, PresetCost] = {}
+    try:
+        with apart(empty=[JobRun], copied=[*set_up(), *OFFERS]):
+            for code, preset in offered.items():
+                try:
+                    drafts[code] = _played(code, preset, answers, at)
+                except (LoyaltyError, DatabaseError) as error:
+                    costs[code] = PresetCost(sentences=[_unknown(error)])
+            tried, found = ask(drafts=list(drafts.values()), at=at)
+            return tried, costs | dict(zip(drafts, found, strict=True))
+    except (LoyaltyError, DatabaseError) as error:
+        return _unknown(error), {}
+
+
+def _played(code: str, preset: Preset, answers: Answers, at: datetime) -> SetupResult:
+    """Make a draft that is there for the length of a play only, without letters: nobody will get one."""
+    choices = replace(preset.choices(answers=answers, currency=shop_currency()), has_campaigns=False)
+    free = free_code(code=code)
+    return make_ready(code=free, name="…", currency=shop_currency(), live=False, at=at, choices=choices)
+
+
+def _unknown(error: Exception) -> str:
+    text = pgettext("loyalty", "What it would have cost could not be worked out: %(error)s")
+    return text % {"error": in_short(error)}

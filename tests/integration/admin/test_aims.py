@@ -85,6 +85,10 @@ class TestAGoal:
             ({"figure": "give_back"}, "begins", "For that day nothing is counted."),
             ({"figure": "x"}, "figure", "Select a valid choice"),
             ({"starts_on": "soon"}, "starts_on", "Enter a valid date."),
+            ({"starts_on": "0001-01-01"}, "starts_on", "Nobody means that year."),
+            ({"starts_on": "1899-12-31"}, "starts_on", "Nobody means that year."),
+            ({"starts_on": "1900-01-01"}, "begins", "For that day nothing is counted."),
+            ({"ends_on": "9999-01-01"}, "ends_on", "Nobody means that year."),
         ],
     )
     def test_is_refused_at_the_field_and_what_was_typed_stays(self, root, unit, months, wrong, field, said):

@@ -20,6 +20,7 @@ from oscar.core import prices
 from oscar.core.loading import get_class, get_model
 
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.shop.orders import changes
 from loyalty_oscar.shop.rehearsal import forks, rehearsal_parts
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.integration.commands.calling import manage
@@ -155,6 +156,16 @@ class TestAShopWhoseNumbersAgree:
         manage("setup")
         assert rehearsed()[0] == 0
         assert Program.objects.get().state == "draft"
+
+    def test_whose_draft_goes_live_for_the_play_has_no_order_of_a_customer_counted_in_it(self, bites, monkeypatch):
+        a_club(is_default=False)
+        manage("setup --code second")
+        looked = []
+        monkeypatch.setattr(changes, "look_at_waiting", lambda **told: looked.append(told))
+        assert rehearsed()[0] == 0
+        assert looked == []
+        Program.objects.get(code="second").save()
+        assert len(looked) == 1
 
     @pytest.mark.parametrize("kind", ["off", "product"])
     def test_may_have_rewards_for_the_basket(self, club, bites, kind):

@@ -106,7 +106,7 @@ class Ledger:
 def tried(unit, ledger, until=END):
     """The sums of a trial of the orders that are there."""
     found = law_of(unit=unit, at=until, share=60)
-    trial = Play(law=found.law, until=until)
+    trial = Play(law=found.law, until=until, zone=unit.program.time_zone)
     ids = get_model("order", "Order").objects.values_list("pk", flat=True)
     orders = gather_orders(order_ids=ids, set_codes=found.sets, at=until)
     of_user: dict[object, list[Past]] = {}

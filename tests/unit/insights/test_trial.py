@@ -22,7 +22,7 @@ class APointEach:
 
 def a_law(**fields):
     told = {
-        "currency": "EUR", "zone": "UTC", "hold_days": 14, "runs_out": lambda at: at + timedelta(days=90),
+        "currency": "EUR", "hold_days": 14, "runs_out": lambda at: at + timedelta(days=90),
         "moves": False, "is_borne": False, "price": 150, "share": 60, "earner": APointEach,
     }  # fmt: skip
     return Law(**{**told, **fields})
@@ -40,7 +40,7 @@ def past(number, paid_minor=100, *, days=0, gone=0, back=None):
 
 
 def tried(*orders, until=datetime(2027, 1, 1, tzinfo=UTC), **law):
-    trial = Play(law=a_law(**law), until=until)
+    trial = Play(law=a_law(**law), until=until, zone="UTC")
     trial.play(orders=orders)
     return trial.sums
 
@@ -85,7 +85,7 @@ class TestTheEnd:
 
     def test_goes_on_from_the_sums(self):
         one = tried(past(1))
-        both = Play(law=a_law(), until=datetime(2027, 1, 1, tzinfo=UTC), sums=one.copy())
+        both = Play(law=a_law(), until=datetime(2027, 1, 1, tzinfo=UTC), zone="UTC", sums=one.copy())
         both.play(orders=[past(2)])
         assert both.sums == {key: 2 * number for key, number in one.items()}
 

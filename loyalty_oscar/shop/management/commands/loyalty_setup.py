@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, no_translations
 
 from loyalty_oscar.kernel.errors import LoyaltyError
@@ -111,7 +110,7 @@ class Command(LoyaltyCommand):
             raise WrongUsage("--anyway goes with --live")
         if preset and (cashback or levels or campaigns):
             raise WrongUsage("--preset says itself what is collected, and has levels and campaigns or none")
-        currency = currency or getattr(settings, "OSCAR_DEFAULT_CURRENCY", "EUR")
+        currency = currency or setup.shop_currency()
         chosen = setup.usual(currency=currency) if cashback is None else setup.cashback(percent=part_of(typed=cashback))
         is_chosen = levels or campaigns or cashback is not None
         chosen = replace(chosen, levels=setup.RICHER if levels else (), has_campaigns=campaigns)
