@@ -284,8 +284,8 @@ class _Counting:
             self.step(rule, exact, base_minor=sum(paid[line_id] for line_id in own))
         if self.more_of_tier and (more := sum(base.values(), Fraction(0)) * self.more_of_tier):
             percent = int(self.tier["percent"])
-            params = {"rule": self.tier.get("name", ""), "percent": percent, "exact": rounding.two_places(exact=more)}
-            self.steps.append({"c": "tier_bonus", "p": params})
+            told = {"rule": self.tier.get("name", ""), "rank": self.tier.get("rank"), "percent": percent}
+            self.steps.append({"c": "tier_bonus", "p": {**told, "exact": rounding.two_places(exact=more)}})
         for rule in self.rules:
             if more := sum(lifts.get(rule.version_id, {}).values(), Fraction(0)):
                 self.step(rule, more)

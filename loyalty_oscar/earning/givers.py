@@ -12,6 +12,7 @@ from loyalty_oscar.kernel.sources import number_of
 from loyalty_oscar.ledger.givers import Share, givers
 from loyalty_oscar.ledger.models import Counter, Entry
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Unit
 
 from .models import Award, Rule
@@ -64,10 +65,12 @@ class Rules:
         parts = {item: item.partition(":") for item in items}
         codes = [code for kind, _colon, code in parts.values() if kind == "rule"]
         rules = dict(Rule.objects.using(write_db()).filter(unit=unit, code__in=codes).values_list("code", "name"))
+        by_rank = levels(program_id=unit.program_id) if any(item.startswith("tier:") for item in items) else {}
+        ranks = {f"{rank}": name for rank, name in by_rank.items()}
         level = pgettext("loyalty", "More for level %(level)s")
         orders = pgettext("loyalty", "Orders, by no rule that is written down")
         called = {
-            item: rules.get(name, name) if kind == "rule" else level % {"level": name}
+            item: rules.get(name, name) if kind == "rule" else level % {"level": ranks.get(name, name)}
             for item, (kind, _colon, name) in parts.items()
         }
         return called | {item: orders for item in items if item in (UNSAID, "rule:")}

@@ -16,7 +16,7 @@ UNSAID = "order"
 
 def shares(*, points: int, because: Mapping[str, Any], standing: int) -> dict[str, int]:
     """
-    Return whose the points are that stand of an award of so many points, by `rule:base` or `tier:Gold`.
+    Return whose the points are that stand of an award of so many points, by `rule:base` or `tier:3`.
 
     `because` is what the award says (`Award.because`): whole points of a rule are its own, the rest goes to the steps
     that were rounded together, by their exact shares. Of an award that fell, all have lost the same share of theirs.
@@ -43,5 +43,6 @@ def shares(*, points: int, because: Mapping[str, Any], standing: int) -> dict[st
 
 def _item(step: Mapping[str, Any]) -> str:
     if step["c"] == "tier_bonus":
-        return f"tier:{step['p'].get('rule', '')}"
+        # One that was decided without the number knows the name.
+        return f"tier:{step['p'].get('rank') or step['p'].get('rule', '')}"
     return f"rule:{step['p'].get('code', '')}"

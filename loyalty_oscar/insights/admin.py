@@ -31,7 +31,7 @@ from loyalty_oscar.program.worth import worth
 from . import aim_tables, checkup_tables, pays, queries, tables
 from .aim_tables import measures_of, progress_of, way_chart
 from .buying import Buying
-from .elements import DAYS, elements_of
+from .elements import DAYS, counted_on, elements_of
 from .forms import AimForm, CheckupForm, FiguresForm, PaysForm
 from .models import Aim, Book
 from .monthly import months_of, paid_in_a_year
@@ -173,6 +173,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     aims = list(Aim.objects.filter(program=unit.program_id).order_by("ends_on", "pk"))
     on_way = progress_of(aims=aims, figures=measures_of(unit=unit, aims=aims)) if aims else []
     counted = elements_of(unit=unit)
+    day = counted_on(rows=counted)
     shown = [
         pays.forward(unit=unit, flows=flows),
         pays.cohorts(unit=unit, found=found.cohorts, today=today),
@@ -193,7 +194,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
         "files": {"sales": lambda: pays.sales(unit=unit, month=last, used=used)},
         "tables": {table.name: table for table in (*shown, *(table for table, _one in ways)) if table.rows},
         "ways": [(table, way_chart(one=one)) for table, one in ways if table.rows],
-        "year": _days_of(counted[0].day) if counted else (),
+        "year": _days_of(day) if day else (),
         "address": form_address(form),
         "month": words.month(last),
         "has_value": queries.value_of(unit=unit) is not None,
@@ -204,7 +205,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
 def _checkup(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     """Return what stands on the page of the yearly check-up; of a program that is not there, the form alone."""
     rows = elements_of(unit=unit)
-    day = rows[0].day if rows else local_day(at=at, zone=unit.program.time_zone)
+    day = counted_on(rows=rows) or local_day(at=at, zone=unit.program.time_zone)
     year = day - timedelta(days=DAYS), day - timedelta(days=1)
     form = CheckupForm(data, unit=unit, units=units, period=year)
     if not form.is_valid():

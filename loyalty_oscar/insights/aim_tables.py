@@ -98,11 +98,6 @@ def figure_by_month(*, aim: Aim, figures: AimFigures) -> dict[date, int]:
     return {month: half_up(exact=part * PARTS) for month, part in shares.items() if part is not None}
 
 
-def month_before(*, day: date) -> date:
-    """Return the first day of the last month that is over when a day begins."""
-    return add_months(day=day.replace(day=1), months=-1)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AimProgress:
     """How a goal stands: `by_month` is its figure since it began (by first days), the last of which counts."""

@@ -31,6 +31,7 @@ class Judgement(StrEnum):
 class Reason(StrEnum):
     """Why, in the order in which it is asked."""
 
+    PLANNED = "planned"
     NOT_COUNTED = "not_counted"
     UNKNOWN_AGE = "unknown_age"
     YOUNG = "young"
@@ -46,6 +47,7 @@ class Reason(StrEnum):
 
 
 JUDGED = {
+    Reason.PLANNED: Judgement.WAIT,
     Reason.NOT_COUNTED: Judgement.WAIT,
     Reason.UNKNOWN_AGE: Judgement.WAIT,
     Reason.YOUNG: Judgement.WAIT,
@@ -69,9 +71,10 @@ _BY_EFFECT = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartFacts:
     """
-    What is known of a part: for how many `days` it is there (None: nobody knows), its `cost` (minor units; None: nobody
-    can say), how many members used it (`uptake`; None: not counted) of those who `could` (None: everybody), its
-    `effect` (None: there is no comparison group), and what members `paid` in the year (minor units).
+    What is known of a part: for how many `days` it is there (below 0: it begins later; None: nobody knows), its `cost`
+    (minor units; None: nobody can say), how many members used it (`uptake`; None: not counted) of those who `could`
+    (None: everybody), its `effect` (None: there is no comparison group), and what members `paid` in the year (minor
+    units).
     """
 
     days: int | None
@@ -84,6 +87,8 @@ class PartFacts:
 
 def judge(*, facts: PartFacts) -> Reason:
     """Return the first reason that holds; `JUDGED` says what follows from it."""
+    if facts.days is not None and facts.days < 0:
+        return Reason.PLANNED
     if facts.uptake is None:
         return Reason.NOT_COUNTED
     if facts.days is None and not facts.uptake:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
-from loyalty_oscar.program import money
+from loyalty_oscar.program import money, words
 from loyalty_oscar.program.models import Unit
 
 from .checkup import DEAR, JUDGED, LEAST_DAYS, LEAST_MEMBERS, Judgement, PartFacts, Reason, judge
 from .effects import LEAST_FOR_RATES, Effect, Group, Verdict, of_rates
-from .elements import titles_of_elements
+from .elements import counted_on, name_of, titles_of_elements
 from .models import Element
 from .tables import Column, FiguresTable, Sort, share
 
@@ -24,6 +25,7 @@ JUDGEMENTS = {
     Judgement.WAIT: pgettext_lazy("loyalty", "Wait"),
 }
 SENTENCES = {
+    Reason.PLANNED: pgettext_lazy("loyalty", "It begins on %(day)s."),
     Reason.NOT_COUNTED: pgettext_lazy("loyalty", "Who uses it is not counted, so nothing can be said of it."),
     Reason.UNKNOWN_AGE: pgettext_lazy("loyalty", "Nobody has used it, and since when it is there is not known."),
     Reason.UNUSED: pgettext_lazy("loyalty", "Nobody used it in the year."),
@@ -97,10 +99,10 @@ def advice(*, unit: Unit, row: Element, paid: int) -> tuple[Judgement, str]:
     days = (row.day - row.since).days if row.since else None
     facts = PartFacts(days=days, cost=row.cost, uptake=row.uptake, could=row.could, effect=effect, paid=paid)
     reason = judge(facts=facts)
-    return JUDGED[reason], _sentence(reason, unit, facts)
+    return JUDGED[reason], _sentence(reason, unit, row, facts)
 
 
-def _sentence(reason: Reason, unit: Unit, facts: PartFacts) -> str:
+def _sentence(reason: Reason, unit: Unit, row: Element, facts: PartFacts) -> str:
     if reason is Reason.YOUNG:
         days = facts.days or 0
         text = npgettext(
@@ -119,7 +121,9 @@ def _sentence(reason: Reason, unit: Unit, facts: PartFacts) -> str:
             could,
         )
         return text % {"could": money.number(could), "least": money.number(LEAST_MEMBERS)}
-    told: dict[str, str] = {"most": share(DEAR, places=0), "least": money.number(LEAST_FOR_RATES)}
+    told = {"most": share(DEAR, places=0), "least": money.number(LEAST_FOR_RATES)}
+    if row.since:
+        told["day"] = words.day(row.since, zone="UTC")
     if facts.effect and facts.effect.low is not None and facts.effect.high is not None:
         told |= {"low": share(Fraction(facts.effect.low)), "high": share(Fraction(facts.effect.high))}
     if facts.cost is not None:
@@ -133,7 +137,7 @@ def _columns() -> list[Column]:
     return [
         Column(pgettext("loyalty", "Part"), Sort.TEXT),
         Column(pgettext("loyalty", "Kind"), Sort.TEXT),
-        Column(pgettext("loyalty", "Since"), Sort.DAY),
+        Column(pgettext("loyalty", "First day"), Sort.DAY),
         Column(pgettext("loyalty", "Cost"), Sort.ANY),
         Column(pgettext("loyalty", "Members who used it"), Sort.ANY),
         Column(pgettext("loyalty", "Members who could"), Sort.ANY),
@@ -146,10 +150,10 @@ def _columns() -> list[Column]:
 
 
 def _cells(rows: Sequence[Element]) -> list[list[Any]]:
-    kinds = titles_of_elements()
+    kinds, last = titles_of_elements(), counted_on(rows=rows)
     return [
         [
-            row.name,
+            _called(row, last),
             kinds[row.kind],
             row.since or "",
             _known(Sort.MONEY, row.cost),
@@ -159,6 +163,14 @@ def _cells(rows: Sequence[Element]) -> list[list[Any]]:
         ]
         for row in rows
     ]
+
+
+def _called(row: Element, last: date | None) -> str:
+    """Return what a part is called, and when it was counted where others were later."""
+    if row.day == last:
+        return name_of(row=row)
+    told = {"part": name_of(row=row), "day": words.day(row.day, zone="UTC")}
+    return pgettext("loyalty", "%(part)s, as counted on %(day)s") % told
 
 
 def _known(sort: Sort, number: int | None) -> tuple[Sort, Any]:

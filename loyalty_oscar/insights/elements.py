@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.db import transaction
 
+from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.kernel.periods import local_day, start_of_day
 from loyalty_oscar.kernel.rounding import half_up
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.hooks import SKIP, Hook
+from loyalty_oscar.program.hooks import REPORT, Failed, Hook
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import count_members, read_versions
 from loyalty_oscar.program.rows import write_rows
@@ -23,6 +25,7 @@ from .effects import Group
 from .models import Element
 from .queries import GivenRow, given, value_of
 
+logger = logging.getLogger("loyalty_oscar")
 #: A year is so many days that are over.
 DAYS = 365
 #: What gave points: a giver and its thing.
@@ -33,10 +36,12 @@ Place = tuple[str, str]
 class YearOfUnit:
     """
     A year of a unit, from `since` to before `until`: how many members there are, how many of them `bought` in it, what
-    each thing of a giver `gave`, and what a point buys (`value`, minor units; None: nobody said it).
+    each thing of a giver `gave`, and what a point buys (`value`, minor units; None: nobody said it). `live_from` is
+    when its program went live.
     """
 
     unit: Unit
+    live_from: datetime
     since: datetime
     until: datetime
     members: int
@@ -55,17 +60,27 @@ class YearOfUnit:
         """Return how many members got something of it."""
         return self.gave[place].members if place in self.gave else 0
 
-    def day(self, moment: datetime | None) -> date | None:
-        """Return the day of the program in which a moment lies."""
-        return None if moment is None else local_day(at=moment, zone=self.unit.program.time_zone)
+    def begin(self, *seen: datetime | None, starts_at: datetime | None = None) -> date | None:
+        """
+        Return the day of the program from which customers can have a part; None: nothing says it.
+
+        One that `starts_at` a moment after the year begins then. Another was there from the earliest moment that says
+        so, its own start or what was `seen` of it, but not before the program went live.
+        """
+        is_ahead = starts_at is not None and starts_at >= self.until
+        known = [moment for moment in (starts_at, *(() if is_ahead else seen)) if moment]
+        return local_day(at=max(min(known), self.live_from), zone=self.unit.program.time_zone) if known else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ElementYear:
-    """What a feature says of one of its parts; see `models.Element`. Without `held` nobody was held out."""
+    """
+    What a feature says of one of its parts; see `models.Element`. Without `held` nobody was held out. One without a
+    `name` is called as its feature says where it is shown (`CallsItsParts`).
+    """
 
     item: str
-    name: str
+    name: str = ""
     since: date | None
     cost: int | None
     uptake: int | None
@@ -78,7 +93,7 @@ class Elements(Protocol):
     """
     Parts of a program of one kind: rules, levels, campaigns. `title` is what one of them is called.
 
-    Those that are in force are named, and those that were in the year.
+    Those that are in force or will be are named, and those that were in the year.
     """
 
     title: Any
@@ -88,7 +103,16 @@ class Elements(Protocol):
         ...
 
 
-elements: Hook[Elements] = Hook("elements", Elements, on_error=SKIP)
+@runtime_checkable
+class CallsItsParts(Protocol):
+    """Of elements that nobody gave a name."""
+
+    def called(self, *, item: str) -> str:
+        """Return what one of them is called, in the language of who reads it."""
+        ...
+
+
+elements: Hook[Elements] = Hook("elements", Elements, also=(CallsItsParts,), on_error=REPORT)
 
 
 def titles_of_elements() -> dict[str, str]:
@@ -96,17 +120,38 @@ def titles_of_elements() -> dict[str, str]:
     return {name: str(elements.get(name).title) for name in elements}
 
 
+def name_of(*, row: Element) -> str:
+    """Return what a part is called: as somebody named it, else as its feature calls it."""
+    kind = elements.get(row.kind)
+    return kind.called(item=row.item) if not row.name and isinstance(kind, CallsItsParts) else row.name
+
+
 def count_elements(*, at: datetime) -> Iterator[int]:
-    """Count what the parts of each program with members did in the year that is over; yields how many parts."""
+    """
+    Count what the parts of each program did in the year that is over; yields how many parts.
+
+    A program that never went live, or has no members, has none. Of a feature that fails what was counted before stays,
+    with its day, and no other waits for it; raises `LoyaltyError` at the end with those that failed.
+    """
+    failed: list[str] = []
     read_versions()
-    units = Unit.objects.using(write_db()).filter(program__members__isnull=False).distinct()
-    for unit in units.select_related("program").order_by("pk"):
+    for unit in Unit.objects.using(write_db()).select_related("program").order_by("pk"):
         year = year_of(unit=unit, at=at)
-        rows = [_row(year, kind, one) for kind, found in elements.each(year=year) for one in found]
+        rows: list[Element] = []
+        kept: list[str] = []
+        for kind, found in elements.each(year=year) if year.members and unit.program.earns_from else ():
+            if isinstance(found, Failed):
+                logger.error("%s of %s could not be counted", kind, unit.program.code, exc_info=found.error)
+                failed.append(f"{kind} of {unit.program.code} ({in_short(found.error)})")
+                kept.append(kind)
+            else:
+                rows += [_row(year, kind, one) for one in found]
         with transaction.atomic(using=write_db()):
-            Element.objects.using(write_db()).filter(program=unit.program_id).delete()
+            Element.objects.using(write_db()).filter(program=unit.program_id).exclude(kind__in=kept).delete()
             write_rows(rows=rows)
         yield len(rows)
+    if failed:
+        raise LoyaltyError(f"parts that could not be counted: {', '.join(failed)}")
 
 
 def year_of(*, unit: Unit, at: datetime) -> YearOfUnit:
@@ -120,6 +165,7 @@ def year_of(*, unit: Unit, at: datetime) -> YearOfUnit:
     rows = given(unit=unit, first=first, last=today - timedelta(days=1))
     return YearOfUnit(
         unit=unit,
+        live_from=unit.program.earns_from or until,
         since=since,
         until=until,
         members=count_members(program=unit.program),
@@ -130,6 +176,8 @@ def year_of(*, unit: Unit, at: datetime) -> YearOfUnit:
 
 
 def _row(year: YearOfUnit, kind: str, one: ElementYear) -> Element:
+    # Who used it could, though they left since, or it came for an order of before.
+    could = None if one.could is None else max(one.could, one.uptake or 0)
     return Element(
         program=year.unit.program,
         kind=kind,
@@ -139,7 +187,7 @@ def _row(year: YearOfUnit, kind: str, one: ElementYear) -> Element:
         since=one.since,
         cost=one.cost,
         uptake=one.uptake,
-        could=one.could,
+        could=could,
         told=one.told.members if one.told else None,
         told_bought=one.told.buyers if one.told else None,
         held=one.held.members if one.held else None,
@@ -151,4 +199,9 @@ def elements_of(*, unit: Unit) -> list[Element]:
     """Return what was counted of a unit's program, kind by kind, most used first. One query."""
     order = {name: number for number, name in enumerate(titles_of_elements())}
     rows = Element.objects.filter(program=unit.program_id, kind__in=order)
-    return sorted(rows, key=lambda row: (order[row.kind], -(row.uptake or 0), row.name, row.item))
+    return sorted(rows, key=lambda row: (order[row.kind], -(row.uptake or 0), name_of(row=row), row.item))
+
+
+def counted_on(*, rows: Sequence[Element]) -> date | None:
+    """Return the day on which parts were last counted, if any were; those of a feature that failed then are older."""
+    return max((row.day for row in rows), default=None)

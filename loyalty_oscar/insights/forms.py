@@ -19,7 +19,7 @@ from loyalty_oscar.program.forms import chosen, offer_choices, offer_program
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.zones import DayField
 
-from .aim_tables import PARTS, cut_of, figure_by_month, measures_of, month_before
+from .aim_tables import PARTS, cut_of, figure_by_month, measures_of
 from .models import Aim
 from .monthly import KEPT, LENGTHS, WINDOWS, MonthCut
 
@@ -197,7 +197,7 @@ class AimForm(forms.ModelForm):
         start = self._stored(aim, found["begins"]) if found.get("begins") is not None else self._counted(aim)
         target = self._stored(aim, found["reaches"])
         if start is None:
-            text = pgettext("loyalty", "For that day nothing is counted. Write the value, or choose a later day.")
+            text = pgettext("loyalty", "For that day nothing is counted. Write the value, or choose another day.")
             self.add_error("begins", text)
         elif start == target:
             self.add_error("reaches", pgettext("loyalty", "That is the start value. Write another target."))
@@ -209,8 +209,10 @@ class AimForm(forms.ModelForm):
         return int(value * PERCENT if aim.is_share else value)
 
     def _counted(self, aim: Aim) -> int | None:
+        """Return the figure of the last month that is over when the day begins, if that month is counted."""
         unit = aim.program.unit_or_none
         if unit is None:
             return None
-        figures = measures_of(unit=unit, aims=[aim])
-        return figure_by_month(aim=aim, figures=figures).get(month_before(day=aim.starts_on))
+        found = figure_by_month(aim=aim, figures=measures_of(unit=unit, aims=[aim]))
+        ends = {add_months(day=month, months=1): value for month, value in found.items()}
+        return ends.get(aim.starts_on.replace(day=1))

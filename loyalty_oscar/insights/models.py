@@ -139,7 +139,8 @@ class Element(models.Model):
     """
     What one thing of a program (a rule, a level, a campaign) did in the year before `day`, counted each night.
 
-    `kind` is the name in `elements`, `item` which one of them, there `since` a day (None: nobody knows). It cost
+    `kind` is the name in `elements`, `item` which one of them, its `name` what somebody called it (empty: what `kind`
+    says). Customers can have it `since` a day, which may lie ahead (None: nobody knows). It cost
     `cost` minor units of the program's currency (None: nobody can say), and `uptake` members used it (None: not
     counted) of those who `could` (None: everybody). Of those `told` members `told_bought` ordered, of those `held` out
     `held_bought` did; None where nobody is held out, so that there is nobody to compare with.
@@ -166,7 +167,7 @@ class Element(models.Model):
         constraints = [models.UniqueConstraint(fields=["program", "kind", "item"], name="loyalty_element_once")]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or self.item
 
 
 class Aim(models.Model):

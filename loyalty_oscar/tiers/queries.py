@@ -108,12 +108,11 @@ def counts_of(*, program_id: int) -> dict[int, int]:
     ladder = ladder_of(program_id=program_id)
     if ladder is None:
         return {}
-    rows = Standing.objects.using(write_db()).filter(is_current=True, member__program_id=program_id, rank__gt=0)
-    rows = rows.filter(member__merged_into=None).order_by()
+    there = Member.objects.using(write_db()).filter(program_id=program_id, merged_into=None, user__isnull=False)
+    rows = Standing.objects.using(write_db()).filter(is_current=True, member__in=there, rank__gt=0).order_by()
     found: dict[int, int] = dict(rows.values_list("rank").annotate(Count("pk")).values_list("rank", "pk__count"))
     if base := base_of(ladder=ladder):
-        members = Member.objects.using(write_db()).filter(program_id=program_id, merged_into=None).count()
-        found[base.rank] = members - sum(number for rank, number in found.items() if rank > base.rank)
+        found[base.rank] = there.count() - sum(number for rank, number in found.items() if rank > base.rank)
     return found
 
 

@@ -19,8 +19,8 @@ from ..elements import ElementYear, YearOfUnit, elements
 
 class CampaignParts:
     """
-    Campaigns that are in force, or came to somebody. Who ordered in the days after used it, of those whose days are
-    over; the same is asked of those who were held out.
+    Campaigns that are in force or planned, or came to somebody. Who ordered in the days after used it, of those whose
+    days are over; the same is asked of those who were held out.
     """
 
     title = pgettext_lazy("loyalty", "Campaign")
@@ -42,7 +42,7 @@ class CampaignParts:
         return ElementYear(
             item=str(campaign.pk),
             name=campaign.name,
-            since=year.day(campaign.starts_at or first),
+            since=year.begin(first, starts_at=campaign.starts_at),
             cost=year.cost(("campaigns", str(campaign.pk))),
             uptake=reached.ordered,
             could=reached.members,
@@ -76,13 +76,15 @@ class LetterParts:
         return [
             ElementYear(
                 item="letters",
-                name=pgettext("loyalty", "Letters of campaigns"),
-                since=year.day(first),
+                since=year.begin(first),
                 cost=None,
                 uptake=of_members.filter(confirmed_at__isnull=False, member__user__isnull=False).count(),
                 could=year.members,
             )
         ]
+
+    def called(self, *, item: str) -> str:
+        return pgettext("loyalty", "Letters of campaigns")
 
 
 elements.register("campaigns", order=40)(CampaignParts())

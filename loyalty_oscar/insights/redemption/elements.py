@@ -16,7 +16,7 @@ from ..elements import ElementYear, YearOfUnit, elements
 
 
 class RewardParts:
-    """Rewards that are in force or were used, bought ones and gifts. Each use costs what one is worth."""
+    """Rewards that are in force, planned or were used, bought ones and gifts. Each use costs what one is worth."""
 
     title = pgettext_lazy("loyalty", "Reward")
 
@@ -43,7 +43,7 @@ class RewardParts:
                 ElementYear(
                     item=reward.code,
                     name=reward.name,
-                    since=year.day(reward.starts_at or firsts.get(reward.pk)),
+                    since=year.begin(firsts.get(reward.pk), starts_at=reward.starts_at),
                     cost=worth * times if worth or not times else None,
                     uptake=members,
                     could=year.members,

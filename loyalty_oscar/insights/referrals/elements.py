@@ -29,13 +29,15 @@ class FriendParts:
         return [
             ElementYear(
                 item="friends",
-                name=pgettext("loyalty", "Members bring friends"),
-                since=year.day(rows.aggregate(of=Min("bound_at"))["of"]),
+                since=year.begin(rows.aggregate(of=Min("bound_at"))["of"]),
                 cost=year.cost(("friends", "giver"), ("friends", "newcomer")),
                 uptake=givers,
                 could=year.members,
             )
         ]
+
+    def called(self, *, item: str) -> str:
+        return pgettext("loyalty", "Members bring friends")
 
 
 elements.register("friends", order=50)(FriendParts())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db.models import Min
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.tiers.models import MemberPrice
+from loyalty_oscar.tiers.models import MemberPrice, Standing
 from loyalty_oscar.tiers.queries import counts_of, ladder_of
 
 from ..elements import ElementYear, YearOfUnit, elements
@@ -29,12 +30,14 @@ class LevelParts:
         there = counts_of(program_id=program_id)
         prices = MemberPrice.objects.using(write_db()).filter(tier__ladder=ladder, starts_at__lt=year.until)
         priced = set(prices.exclude(ends_at__lte=year.since).values_list("tier_id", flat=True))
+        stood = Standing.objects.using(write_db()).filter(tier__ladder=ladder).order_by()
+        firsts = dict(stood.values_list("tier").annotate(Min("starts_at")))
         return [
             ElementYear(
                 item=str(tier.pk),
                 name=tier.name,
-                since=year.day(ladder.set_at),
-                cost=None if tier.pk in priced else year.cost(("levels", str(tier.pk)), ("rules", f"tier:{tier.name}")),
+                since=year.begin(ladder.set_at, firsts.get(tier.pk)),
+                cost=None if tier.pk in priced else year.cost(("levels", str(tier.pk)), ("rules", f"tier:{tier.rank}")),
                 uptake=there.get(tier.rank, 0),
                 could=year.members,
             )

@@ -4,25 +4,36 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
+from django.utils import translation
 
+from loyalty_oscar.earning.models import Rule, RuleVersion
+from loyalty_oscar.exclusives.models import Reservation
+from loyalty_oscar.insights import operations as rollups
 from loyalty_oscar.insights.checkup_tables import advice, checkup, parts
-from loyalty_oscar.insights.elements import ElementYear, count_elements, elements, elements_of
+from loyalty_oscar.insights.earning.elements import RuleParts
+from loyalty_oscar.insights.elements import ElementYear, count_elements, counted_on, elements, elements_of, name_of
+from loyalty_oscar.insights.journeys import elements as letters
 from loyalty_oscar.insights.models import Element, Given
 from loyalty_oscar.insights.packing import pack
+from loyalty_oscar.insights.queries import given
+from loyalty_oscar.insights.referrals import elements as friends
 from loyalty_oscar.journeys.carrying import carry_out_one
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.occasions import is_held_out
 from loyalty_oscar.people.models import Receipt
-from loyalty_oscar.program.models import Member, PointWorth
+from loyalty_oscar.program.models import JobRun, Member, PointWorth
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim, ClaimStep
 from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.doctor import examine
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import RewardFactory, SchemeFactory
-from loyalty_oscar.tiers.models import MemberPrice, Standing
+from loyalty_oscar.testing.factories import ProgramFactory, RewardFactory, SchemeFactory
+from loyalty_oscar.tiers.models import Ladder, MemberPrice, Standing, Tier
 from tests.integration.exclusives.sales import a_sale, a_set
 from tests.integration.journeys.deeds import a_campaign, allows, says
 from tests.integration.tiers.ladders import a_ladder, known
-from tests.storefront import a_club, a_user
+from tests.storefront import a_club, a_product, a_user, buy, day
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +69,7 @@ def gave(unit, giver, item, points, accounts=(1,), day=date(2026, 5, 1)):
 def ordered(member, at):
     told = {"buyer": f"u:{member.user_id}", "currency": "EUR", "goods_minor": 1, "paid_minor": 1, "pieces": 1}
     told |= {"placed_at": at, "changed_at": at, "order_id": next(NUMBERS)}
-    Receipt.objects.create(program=member.program, member=member, **told)
+    return Receipt.objects.create(program=member.program, member=member, **told)
 
 
 def counted(unit):
@@ -74,8 +85,8 @@ def numbers(row):
 class TestTheYear:
     def test_begins_365_days_ago_and_ends_with_yesterday(self, unit):
         members(unit, 1)
-        for day in (date(2025, 6, 19), date(2025, 6, 20), date(2026, 6, 19), date(2026, 6, 20)):
-            gave(unit, "rules", "rule:base", 10, day=day)
+        for on in (date(2025, 6, 19), date(2025, 6, 20), date(2026, 6, 19), date(2026, 6, 20)):
+            gave(unit, "rules", "rule:base", 10, day=on)
         row = counted(unit)["rules", "base"]
         assert (row.cost, row.day) == (20, date(2026, 6, 20))
 
@@ -90,6 +101,110 @@ class TestTheYear:
 
     def test_of_a_program_without_members_is_not_counted(self, unit):
         assert counted(unit) == {}
+
+    @pytest.mark.parametrize(
+        "leave", [lambda rows: rows.update(user=None), lambda rows: rows.delete()], ids=["forgotten", "deleted"]
+    )
+    def test_of_a_program_whose_last_member_left_goes(self, unit, leave):
+        members(unit, 1)
+        assert counted(unit)
+        leave(Member.objects.filter(program=unit.program))
+        assert counted(unit) == {}
+
+    def test_of_a_draft_is_not_counted(self):
+        unit = ProgramFactory(live=None).unit
+        members(unit, 1)
+        assert counted(unit) == {}
+
+
+TODAY = "It has been there for 0 days; 90 are needed."
+
+
+def since(unit, kind, item):
+    """The day from which customers could have a part, as it was counted."""
+    return counted(unit)[kind, item].since
+
+
+class TestTheDayFromWhichAPartIsThere:
+    """The Paw Club went live on 1 January 2025, at noon in UTC."""
+
+    @pytest.fixture(autouse=True)
+    def _somebody(self, unit):
+        members(unit, 40)
+
+    def version(self, rule, number, valid_from, **more):
+        RuleVersion.objects.create(rule=rule, number=number, valid_from=valid_from, **more)
+
+    @pytest.mark.parametrize(
+        ("written", "begins"),
+        [
+            (datetime(2024, 3, 1, tzinfo=UTC), date(2025, 1, 1)),
+            (datetime(2024, 12, 31, 23, tzinfo=UTC), date(2025, 1, 1)),
+            (datetime(2025, 1, 2, 22, 59, tzinfo=UTC), date(2025, 1, 2)),
+            (datetime(2025, 1, 2, 23, tzinfo=UTC), date(2025, 1, 3)),
+        ],
+    )
+    def test_is_not_that_of_a_draft(self, unit, written, begins):
+        rule = Rule.objects.create(program=unit.program, unit=unit, code="new", name="New", type="per_amount")
+        self.version(rule, 1, written)
+        a_sale(unit, public_from=written, doors=(), ends_at=None)
+        RewardFactory(program=unit.program, code="bowl", price=500, starts_at=written)
+        campaign = a_campaign(unit, "surprise", starts_at=written)
+        Ladder.objects.filter(pk=known(a_ladder(unit=unit)).pk).update(set_at=written)
+        forget_cache()
+        found = counted(unit)
+        days = {kind: row.since for (kind, item), row in found.items() if (kind, item) != ("rules", "base")}
+        assert days == dict.fromkeys(("rules", "levels", "rewards", "campaigns", "sales"), begins), campaign
+
+    def test_of_a_rule_is_when_it_was_first_on_while_the_program_was_live(self, unit):
+        rule = Rule.objects.create(program=unit.program, unit=unit, code="new", name="New", type="per_amount")
+        self.version(rule, 1, datetime(2024, 3, 1, tzinfo=UTC))
+        self.version(rule, 2, datetime(2024, 9, 1, tzinfo=UTC), is_on=False)
+        self.version(rule, 3, datetime(2025, 5, 1, tzinfo=UTC))
+        self.version(rule, 4, datetime(2026, 5, 1, tzinfo=UTC))
+        assert since(unit, "rules", "new") == date(2025, 5, 1)
+
+    def test_of_a_level_stays_when_another_asks_for_something_else(self, unit):
+        ladder = known(a_ladder(unit=unit))
+        gold = ladder.known_tiers[2]
+        stood = {"tier": gold, "rank": 3, "starts_at": datetime(2025, 8, 1, 12, tzinfo=UTC)}
+        Standing.objects.create(member=Member.objects.first(), **stood)
+        Ladder.objects.filter(pk=ladder.pk).update(set_at=NOW)
+        forget_cache()
+        assert since(unit, "levels", str(gold.pk)) == date(2025, 8, 1)
+        assert since(unit, "levels", str(ladder.known_tiers[1].pk)) == date(2026, 6, 20)
+
+    @pytest.mark.parametrize(
+        ("starts_at", "begins", "why"),
+        [
+            (None, date(2025, 9, 1), "Nobody used it in the year."),
+            (datetime(2025, 7, 1, 12, tzinfo=UTC), date(2025, 7, 1), "Nobody used it in the year."),
+            (datetime(2025, 10, 1, 12, tzinfo=UTC), date(2025, 9, 1), "Nobody used it in the year."),
+            # Midnight of the program's day is two hours before that of UTC.
+            (datetime(2026, 6, 19, 21, 59, tzinfo=UTC), date(2025, 9, 1), "Nobody used it in the year."),
+            (datetime(2026, 6, 19, 22, tzinfo=UTC), date(2026, 6, 20), TODAY),
+            (datetime(2026, 6, 20, 21, 59, tzinfo=UTC), date(2026, 6, 20), TODAY),
+            (datetime(2026, 6, 20, 22, tzinfo=UTC), date(2026, 6, 21), "It begins on 21 June 2026."),
+        ],
+    )  # fmt: skip
+    def test_of_a_reward_is_its_own_or_earlier_if_somebody_had_it(self, unit, starts_at, begins, why):
+        reward = RewardFactory(program=unit.program, code="bowl", price=500, starts_at=starts_at)
+        had = {"got_at": datetime(2025, 9, 1, 12, tzinfo=UTC), "because": {}, "key": "staff:1"}
+        Claim.objects.create(reward=reward, member=Member.objects.first(), **had)
+        row = counted(unit)["rewards", "bowl"]
+        assert (row.since, advice(unit=unit, row=row, paid=0)[1]) == (begins, why)
+
+    def test_lies_ahead_of_what_is_planned_and_nothing_is_judged(self, unit):
+        coming = NOW + timedelta(days=12)
+        rule = Rule.objects.create(program=unit.program, unit=unit, code="new", name="New", type="per_amount")
+        self.version(rule, 1, coming)
+        a_sale(unit, public_from=coming, doors=(), ends_at=None, quota=5)
+        RewardFactory(program=unit.program, code="bowl", price=500, starts_at=coming)
+        a_campaign(unit, "surprise", starts_at=coming)
+        told = [row for place, row in counted(unit).items() if place != ("rules", "base")]
+        assert {row.kind for row in told} == {"rules", "sales", "rewards", "campaigns"}
+        for row in told:
+            assert advice(unit=unit, row=row, paid=0) == ("wait", "It begins on 2 July 2026.")
 
 
 class TestARule:
@@ -122,9 +237,38 @@ class TestALevel:
         gold = ladder.known_tiers[2]
         Standing.objects.create(member=people[0], tier=gold, rank=3, starts_at=NOW)
         gave(unit, "levels", str(gold.pk), 50)
-        gave(unit, "rules", f"tier:{gold.name}", 20)
+        gave(unit, "rules", f"tier:{gold.rank}", 20)
         found = counted(unit)
         assert numbers(found["levels", str(gold.pk)]) == (70, 1, 4)
+
+    def test_costs_what_it_added_whatever_it_is_called_today(self, unit):
+        ladder = known(a_ladder(unit=unit))
+        gold = ladder.known_tiers[2]
+        Tier.objects.filter(pk=gold.pk).update(percent=200)
+        user = a_user()
+        member = Member.objects.create(program=unit.program, user=user, joined_at=day(4, 1))
+        Standing.objects.create(member=member, tier=gold, rank=3, starts_at=day(4, 1))
+        forget_cache()
+        buy(user, (a_product(price="30.00"), 1), on=day(5, 1))
+        Tier.objects.filter(pk=gold.pk).update(name="Platinum")
+        forget_cache()
+        list(rollups.count(at=NOW))
+        row = counted(unit)["levels", str(gold.pk)]
+        assert (name_of(row=row), row.cost) == ("Platinum", 30)
+        names = {row.item: row.name for row in given(unit=unit, first=date(2026, 5, 1), last=date(2026, 6, 30))}
+        assert names["tier:3"] == "More for level Platinum"
+
+    def test_is_used_by_nobody_who_left(self, unit):
+        ladder = known(a_ladder(unit=unit))
+        people = members(unit, 4)
+        bronze, _silver, gold = ladder.known_tiers
+        Tier.objects.filter(pk=bronze.pk).update(threshold=0, points=0)
+        forget_cache()
+        for member in people[:2]:
+            Standing.objects.create(member=member, tier=gold, rank=3, starts_at=NOW)
+        Member.objects.filter(pk__in=[people[0].pk, people[3].pk]).update(user=None)
+        found = counted(unit)
+        assert [numbers(found["levels", str(tier.pk)])[1:] for tier in (bronze, gold)] == [(1, 2), (1, 2)]
 
     def test_with_member_prices_costs_what_nobody_can_say(self, unit):
         ladder = known(a_ladder(unit=unit))
@@ -151,6 +295,16 @@ class TestAReward:
         assert advice(unit=unit, row=found["rewards", "toy"], paid=0) == (
             "wait", "Nobody has used it, and since when it is there is not known.",
         )  # fmt: skip
+
+    def test_could_be_used_by_who_did_and_left(self, unit):
+        reward = RewardFactory(program=unit.program, code="bowl", price=500)
+        people = members(unit, 3)
+        for number, member in enumerate(people):
+            told = {"key": f"staff:{number}", "state": "used", "because": {}, "got_at": NOW - timedelta(days=20)}
+            claim = Claim.objects.create(reward=reward, member=member, **told)
+            ClaimStep.objects.create(claim=claim, state="used", at=NOW - timedelta(days=10))
+        Member.objects.filter(pk__in=[people[0].pk, people[1].pk]).update(user=None)
+        assert numbers(counted(unit)["rewards", "bowl"])[1:] == (3, 3)
 
     @pytest.mark.parametrize(
         ("days", "why"),
@@ -194,6 +348,36 @@ class TestASale:
         a_sale(unit, **told)
         [row] = [row for (kind, _item), row in counted(unit).items() if kind == "sales"]
         assert numbers(row) == (cost, uptake, None)
+
+    def test_is_used_by_who_bought_in_the_year(self, unit):
+        sale = a_sale(unit, quota=40, public_from=NOW - timedelta(days=500), ends_at=None)
+        first, second = members(unit, 2)
+        # The year begins with 20 June of the program, two hours before that of UTC.
+        begin = datetime(2025, 6, 19, 22, tzinfo=UTC)
+        ends = datetime(2026, 6, 19, 22, tzinfo=UTC)
+        for who, at in ((first, begin - timedelta(seconds=1)), (second, ends)):
+            bought_of(sale, who, at)
+        assert numbers(counted(unit)["sales", str(sale.pk)]) == (0, 0, None)
+        for who, at in ((first, begin), (first, ends - timedelta(seconds=1)), (second, begin)):
+            bought_of(sale, who, at)
+        bought_of(sale, second, begin, quantity=0)
+        assert numbers(counted(unit)["sales", str(sale.pk)]) == (0, 2, None)
+
+    def test_of_members_alone_is_there_from_its_first_door_on(self, unit):
+        members(unit, 1)
+        opens = datetime(2026, 5, 9, tzinfo=UTC)
+        sale = a_sale(unit, public_from=None, doors=((3, opens), (2, opens + timedelta(days=1))))
+        nobodys = a_sale(unit, public_from=None, doors=(), code="nobody")
+        found = counted(unit)
+        assert found["sales", str(sale.pk)].since == date(2026, 5, 9)
+        assert ("sales", str(nobodys.pk)) not in found
+
+
+def bought_of(sale, member, at, quantity=1):
+    """Somebody ordered pieces of a sale."""
+    order = ordered(member, at)
+    told = {"sale": sale, "user_id": str(member.user_id), "order_id": order.order_id, "quantity": quantity}
+    Reservation.objects.create(**told)
 
 
 def came(campaign, people, state="done", days=40, buyers=0):
@@ -279,8 +463,22 @@ class TestLetters:
         assert numbers(counted(unit)["letters", "letters"]) == (None, 2, 5)
 
 
+class TestANameThatNobodyGave:
+    def test_is_said_in_the_language_of_who_reads_it(self, unit, monkeypatch):
+        for module in (letters, friends):
+            monkeypatch.setattr(module, "pgettext", lambda _context, text: f"{text} ({translation.get_language()})")
+        says(a_campaign(unit, "birthday"))
+        SchemeFactory(program=unit.program)
+        members(unit, 1)
+        with translation.override("pl"):
+            rows = list(counted(unit).values())
+        with translation.override("de"):
+            shown = {cells[0][0] for cells in parts(unit=unit, rows=rows).shown()}
+        assert {"Members bring friends (de)", "Letters of campaigns (de)"} < shown
+
+
 class TestAPartOfAStores:
-    def test_stands_with_the_others_and_one_that_fails_is_left_out(self, unit):
+    def test_stands_with_the_others(self, unit):
         members(unit, 1)
 
         class Stamps:
@@ -290,20 +488,40 @@ class TestAPartOfAStores:
                 told = {"cost": year.cost(("stamps", "a")), "uptake": year.members, "could": year.bought}
                 return [ElementYear(item="a", name="Coffee", since=None, **told)]
 
-        class Broken:
-            title = "Broken"
-
-            def __call__(self, *, year):
-                raise ValueError("no")
-
+        elements.register("stamps", order=90)(Stamps())
         try:
-            elements.register("stamps", order=90)(Stamps())
-            elements.register("broken", order=5)(Broken())
             found = counted(unit)
         finally:
             elements.unregister("stamps")
-            elements.unregister("broken")
-        assert numbers(found["stamps", "a"]) == (0, 1, 0)
+        assert numbers(found["stamps", "a"]) == (0, 1, 1)
         assert ("rules", "base") in found
         # Of a kind that has left nothing is shown.
         assert ("stamps", "a") not in {(row.kind, row.item) for row in elements_of(unit=unit)}
+        counted(unit)
+        assert not Element.objects.filter(kind="stamps").exists()
+
+    def test_that_fails_keeps_what_was_counted_and_says_of_when_it_is(self, unit, monkeypatch):
+        members(unit, 1)
+        says(a_campaign(unit, "birthday"))
+        list(count_elements(at=NOW - timedelta(days=2)))
+
+        def fails(self, *, year):
+            raise ValueError("no")
+
+        monkeypatch.setattr(RuleParts, "__call__", fails)
+        list(jobs.run(only="rollups-parts", at=NOW))
+        error = JobRun.objects.get(name="rollups-parts").error
+        assert error == "LoyaltyError: parts that could not be counted: rules of club (ValueError: no)"
+        told = [finding.text for finding in examine(at=NOW) if finding.about == "jobs"]
+        assert any(error in text for text in told), told
+        rows = elements_of(unit=unit)
+        assert {row.kind: row.day for row in rows} == {
+            "rules": date(2026, 6, 18),
+            "campaigns": date(2026, 6, 20),
+            "letters": date(2026, 6, 20),
+        }
+        assert counted_on(rows=rows) == date(2026, 6, 20)
+        names = [cells[0][0] for cells in parts(unit=unit, rows=rows).shown()]
+        assert [name for name in names if "as counted on" in name] == ["Base, as counted on 18 June 2026"]
+        monkeypatch.undo()
+        assert {row.day for row in counted(unit).values()} == {date(2026, 6, 20)}

@@ -25,6 +25,11 @@ class TestTheSharesOfAnOrder:
         assert found == {"rule:base": 100, "rule:double": 99, "rule:first": 50}
 
     def test_name_the_level_that_lifted_it(self):
+        told = {"rule": "Gold", "rank": 3, "exact": "10.00"}
+        because = earned(step("per_amount", "40.00"), {"c": "tier_bonus", "p": told})
+        assert shares(points=50, because=because, standing=50) == {"rule:base": 40, "tier:3": 10}
+
+    def test_name_it_as_it_was_called_where_no_number_was_written_down(self):
         because = earned(step("per_amount", "40.00"), {"c": "tier_bonus", "p": {"rule": "Gold", "exact": "10.00"}})
         assert shares(points=50, because=because, standing=50) == {"rule:base": 40, "tier:Gold": 10}
 

@@ -20,6 +20,10 @@ class TestTheReason:
     @pytest.mark.parametrize(
         ("facts", "said"),
         [
+            ({"days": -1}, "planned"),
+            ({"days": -1, "uptake": None}, "planned"),
+            ({"days": -1, "effect": COSTS, "cost": 10_001}, "planned"),
+            ({"days": 0}, "young"),
             ({"uptake": None}, "not_counted"),
             ({"uptake": None, "days": 1}, "not_counted"),
             ({"days": None, "uptake": 0}, "unknown_age"),
@@ -62,7 +66,7 @@ class TestTheReason:
             "keep": {"more_orders", "used"},
             "change": {"dear", "nothing_shown", "rare"},
             "stop": {"unused", "fewer_orders"},
-            "wait": {"not_counted", "unknown_age", "young", "few", "too_little"},
+            "wait": {"planned", "not_counted", "unknown_age", "young", "few", "too_little"},
         }
 
     def test_has_the_bounds_that_the_docs_name(self):
