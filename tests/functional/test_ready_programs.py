@@ -27,10 +27,10 @@ from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.insights import choosing, trials
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.redemption.offer import our_offers
-from loyalty_oscar.shop.testclock.tables import set_up
 from loyalty_oscar.shop.upkeep import presets, wizard
 from loyalty_oscar.shop.upkeep.presets import Answers, Preset
 from loyalty_oscar.shop.upkeep.setup import WrongValue
+from loyalty_oscar.shop.upkeep.tables import set_up
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import MemberPrice, Tier
 from tests.integration.admin.test_saved_unchanged import Form

@@ -24,8 +24,8 @@ from loyalty_oscar.program.signals import member_joined
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.testclock import play as playing
 from loyalty_oscar.shop.testclock.play import MadeUp, play
-from loyalty_oscar.shop.testclock.tables import FIGURES, OF_BEFORE, of_people, set_up
 from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.shop.upkeep.tables import FIGURES, OF_BEFORE, of_people, set_up
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import CampaignFactory, LadderFactory
 from tests.desk import staff

@@ -43,8 +43,8 @@ from ..notices.delivery import kept_back
 from ..orders import statuses
 from ..storefront.reasons import said_of
 from ..upkeep import jobs
+from ..upkeep.tables import of_people, set_up
 from .sights import test_sights
-from .tables import of_people, set_up
 
 logger = logging.getLogger("loyalty_oscar")
 #: What is done for members, of all jobs; the others look at the shop, at orders of before and at figures.

@@ -26,10 +26,10 @@ from loyalty_oscar.program.apart import apart
 from loyalty_oscar.program.hooks import RAISE, Hook, program_pages
 from loyalty_oscar.program.models import JobRun, Program
 
-from ..testclock.tables import set_up
 from .presets import Answers, Preset, draft_of, free_code, make, on_offer
 from .setup import SetupResult, make_ready, shop_currency
 from .setup_page import STYLES, may_set_up
+from .tables import set_up
 
 NAME = "loyalty_program_program_choose"
 #: What else than ours a ready program writes.

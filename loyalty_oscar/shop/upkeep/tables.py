@@ -1,4 +1,4 @@
-"""Which tables stand apart while the test clock turns: all of ours, and all that hangs on a person."""
+"""Which tables stand apart while something is played: all of ours, and all that hangs on a person."""
 
 from __future__ import annotations
 
