@@ -112,8 +112,13 @@ def count(*, occurrence: Occurrence, campaigns: Sequence[Campaign]) -> Campaign:
     return occurrence.campaign
 
 
-def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> Outcome:
-    """Take back what an occurrence brought; writes nothing of its own, so it can be foreseen."""
+def would_undo(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
+    """Take back, in a look ahead, what an occurrence brought, if it did; writes nothing of its own."""
+    if occurrence.state == State.DONE:
+        _revoke(occurrence, because, at)
+
+
+def _revoke(occurrence: Occurrence, because: Because, at: datetime) -> Outcome:
     promise = _promise(occurrence)
     if not promise:
         return Outcome.NOTHING
@@ -126,6 +131,13 @@ def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> 
     rows = Occurrence.objects.using(write_db()).filter(member_id=member_id, source=source)
     for pk in to_withdraw(rows=rows).values_list("pk", flat=True):
         undo(occurrence_id=pk, because=because, at=at)
+
+
+def would_withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> None:
+    """Take back, in a look ahead, what campaigns brought a member for a source; writes nothing of its own."""
+    rows = Occurrence.objects.using(write_db()).filter(member_id=member_id, source=source)
+    for row in to_withdraw(rows=rows.select_related("campaign__reward")):
+        would_undo(occurrence=row, because=because, at=at)
 
 
 @outermost_retried
@@ -149,7 +161,7 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
             return 0
         if not one.filter(state=State.DONE).update(state=State.BACK, **told):
             return 0
-        if revoke(occurrence=occurrence, because=because, at=at) == Outcome.KEPT:
+        if _revoke(occurrence, because, at) == Outcome.KEPT:
             one.update(is_kept=True)
             return 0
         _count_back(occurrence, at)

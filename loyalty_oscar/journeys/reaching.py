@@ -23,7 +23,7 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.registries import metrics, promise_of
 
-from .giving import withdraw
+from .giving import withdraw, would_withdraw
 from .goals import Progress, Stamp, achieved, progress
 from .models import Goal, GoalStanding, GoalStep
 from .occasions import GOAL
@@ -115,18 +115,32 @@ def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
     return found
 
 
+def foresee(*, reached: Reached, at: datetime) -> list[Outcome]:
+    """Do the same in a look ahead, and take back what campaigns brought for what no longer would be reached."""
+    found = give_or_take(reached=reached, at=at)
+    for missed in _missed(reached, at):
+        would_withdraw(**missed)
+    return found
+
+
 def _tell(reached: Reached, at: datetime) -> None:
     """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
     read_versions()
     goal, member_id = reached.goal, reached.member_id
-    told: dict[str, Any] = {"program_id": goal.program_id, "member_id": member_id, "occasion": GOAL}
-    if not campaigns_about(program_id=goal.program_id, occasion=GOAL):
-        return
     for number in range(reached.before + 1, reached.now + 1):
+        told: dict[str, Any] = {"program_id": goal.program_id, "member_id": member_id, "occasion": GOAL}
         tell(**told, detail=f"{goal.pk}:{number}", happened_at=at, at=at)
-    because = Because("goal_missed", name=goal.name)
-    for number in range(reached.before, reached.now, -1):
-        withdraw(member_id=member_id, source=f"{GOAL}:{goal.pk}:{number}", because=because, at=at)
+    for missed in _missed(reached, at):
+        withdraw(**missed)
+
+
+def _missed(reached: Reached, at: datetime) -> Iterator[dict[str, Any]]:
+    """Yield what is to be withdrawn of what campaigns do for a goal, the last first; nothing where none does any."""
+    goal, because = reached.goal, Because("goal_missed", name=reached.goal.name)
+    if campaigns_about(program_id=goal.program_id, occasion=GOAL):
+        for number in range(reached.before, reached.now, -1):
+            source = f"{GOAL}:{goal.pk}:{number}"
+            yield {"member_id": reached.member_id, "source": source, "because": because, "at": at}
 
 
 def key_of(*, goal: Goal, number: int) -> str:

@@ -11,5 +11,8 @@ level_reached = Signal()
 #: sender=Member; member_id, program_id, rank, since, at: goods that went back, or staff, took from a member the levels
 #: above this one, the first of which had been climbed to at `since`
 level_lost = Signal()
+#: The same of levels that would be lost, in a look ahead: receivers post to a ledger that only notes it, and write
+#: nothing else
+level_would_be_lost = Signal()
 #: sender=Member; member_id, key, at: a reward that a member had under a key went back, with the account locked
 reward_gone_back = Signal()

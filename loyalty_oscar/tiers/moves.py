@@ -163,18 +163,18 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
             if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
-                level_lost.send(sender=Member, **_about(ladder, standing), since=since, at=at)
+                level_lost.send(sender=Member, **about_step(ladder=ladder, standing=standing), since=since, at=at)
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
     told = [pair for pair in zip(moves, made, strict=True) if not pair[0].is_quiet]
     announce_many(happenings=[_step(*pair, at) for pair in told])
     for move, standing in told:
         if standing.rank > move.rank:
-            level_reached.send(sender=Member, **_about(ladder, standing), at=at)
+            level_reached.send(sender=Member, **about_step(ladder=ladder, standing=standing), at=at)
     return made
 
 
-def _about(ladder: Ladder, standing: Standing) -> dict[str, Any]:
+def about_step(*, ladder: Ladder, standing: Standing) -> dict[str, Any]:
     """Return what receivers are told of a step."""
     return {"member_id": standing.member_id, "program_id": ladder.program_id, "rank": standing.rank}
 

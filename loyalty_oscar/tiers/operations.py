@@ -17,12 +17,24 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.registries import promise_of
-from loyalty_oscar.program.signals import level_lost
+from loyalty_oscar.program.signals import level_lost, level_would_be_lost
 
 from . import rules
 from .candidates import candidates
 from .models import GivenTier, Ladder, Score, Standing, Tier
-from .moves import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
+from .moves import (
+    CODES,
+    TOGETHER,
+    Move,
+    Stood,
+    about_step,
+    date_gifts,
+    keep,
+    now_of,
+    take,
+    take_gifts,
+    waiting_gifts,
+)
 from .queries import counted_of, given_to, joined_of, promised_to, rules_of
 
 logger = logging.getLogger("loyalty_oscar")
@@ -116,9 +128,10 @@ def take_gifts_of(
     for move in _decided(ladder, ids, current, _stood(ladder, ids, at, instead), at):
         if move.is_row and move.step.rank < move.rank:
             falls.append((move.rank, move.step.rank))
-            take_gifts(
-                ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
-            )
+            standing = Standing(member_id=move.member_id, rank=move.step.rank)
+            if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
+                about = about_step(ladder=ladder, standing=standing)
+                level_would_be_lost.send(sender=Member, **about, since=since, at=at)
     return falls
 
 
