@@ -6,7 +6,7 @@ reward that was in use as it was taken back is counted back as it goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,9 @@ from .models import Campaign, CampaignText, Goal, Occurrence
 from .occasions import JOINED, LEVEL, climb_of
 from .planning import stand_again, tell, to_withdraw
 from .queries import all_campaigns, campaigns_about
+
+#: A member, the rank that is left, and since when the first level above it had been climbed to.
+Loss = tuple[int, int, datetime]
 
 for _signal in (post_save, post_delete):
     for _model in (Campaign, CampaignText, Goal):
@@ -60,30 +63,29 @@ def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetim
         tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at, but=stays)
 
 
-def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetime, at: datetime, **kwargs: Any) -> None:
+def fell(sender: Any, program_id: int, losses: Sequence[Loss], at: datetime, **kwargs: Any) -> None:
     """Take back what campaigns planned or brought for levels that a return took; what earlier climbs brought stays."""
     read_versions()
-    for row in _of_lost_levels(member_id, program_id, rank, since):
+    for row in _of_lost_levels(program_id, losses):
         undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
 
 
-def would_fall(
-    sender: Any, member_id: int, program_id: int, rank: int, since: datetime, at: datetime, **kwargs: Any
-) -> None:
+def would_fall(sender: Any, program_id: int, losses: Sequence[Loss], at: datetime, **kwargs: Any) -> None:
     """Take back, in a look ahead, what campaigns brought for levels that a return would take."""
-    for row in _of_lost_levels(member_id, program_id, rank, since):
+    for row in _of_lost_levels(program_id, losses):
         would_undo(occurrence=row, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
 
 
-def _of_lost_levels(member_id: int, program_id: int, rank: int, since: datetime) -> Iterator[Occurrence]:
-    """Yield what campaigns planned or brought a member for levels above a rank that were climbed to from a moment."""
+def _of_lost_levels(program_id: int, losses: Sequence[Loss]) -> Iterator[Occurrence]:
+    """Yield what campaigns planned or brought for these levels, all members together: budgets in order of key."""
     campaigns = [one for one in all_campaigns(program_id=program_id) if one.occasion == LEVEL]
     if not campaigns:
         return
-    first = periods.local_day(at=since, zone=campaigns[0].program.time_zone).isoformat()
-    rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id)
+    zone = campaigns[0].program.time_zone
+    lost = {pk: (rank, periods.local_day(at=since, zone=zone).isoformat()) for pk, rank, since in losses}
+    rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id__in=lost)
     for row in to_withdraw(rows=rows.select_related("campaign__reward")):
-        climb = climb_of(source=row.source)
+        climb, (rank, first) = climb_of(source=row.source), lost[row.member_id]
         if climb and climb[0] > rank and climb[1] >= first:
             yield row
 

@@ -22,19 +22,7 @@ from loyalty_oscar.program.signals import level_lost, level_would_be_lost
 from . import rules
 from .candidates import candidates
 from .models import GivenTier, Ladder, Score, Standing, Tier
-from .moves import (
-    CODES,
-    TOGETHER,
-    Move,
-    Stood,
-    about_step,
-    date_gifts,
-    keep,
-    now_of,
-    take,
-    take_gifts,
-    waiting_gifts,
-)
+from .moves import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
 from .queries import counted_of, given_to, joined_of, promised_to, rules_of
 
 logger = logging.getLogger("loyalty_oscar")
@@ -124,14 +112,15 @@ def take_gifts_of(
     ids = sorted(set(member_ids))
     rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
     current = {row.member_id: row for row in rows}
-    falls = []
+    falls, losses = [], []
     for move in _decided(ladder, ids, current, _stood(ladder, ids, at, instead), at):
         if move.is_row and move.step.rank < move.rank:
             falls.append((move.rank, move.step.rank))
             standing = Standing(member_id=move.member_id, rank=move.step.rank)
             if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
-                about = about_step(ladder=ladder, standing=standing)
-                level_would_be_lost.send(sender=Member, **about, since=since, at=at)
+                losses.append((standing.member_id, standing.rank, since))
+    if losses:
+        level_would_be_lost.send(sender=Member, program_id=ladder.program_id, losses=losses, at=at)
     return falls
 
 
