@@ -21,12 +21,14 @@ MOST = 10_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reach:
     """
-    How many members a campaign would come to today, and how many `without` the consent that its letter needs: those
-    get no letter, and nothing at all where it is a surprise. There are `more` where not all were looked at. `is_found`
-    says whether the night finds them; else they come as it happens, and only those that wait are counted.
+    How many members a campaign would come to today, by what it has left: `beyond` so many more it has nothing left.
+    How many are `without` the consent that its letter needs: those get no letter, and nothing at all where it is a
+    surprise. There are `more` where not all were looked at. `is_found` says whether the night finds them; else they
+    come as it happens, and only those that wait are counted.
     """
 
     members: int
+    beyond: int = 0
     without: int = 0
     more: bool = False
     is_found: bool = False
@@ -47,10 +49,15 @@ def audience(*, campaign: Campaign, at: datetime) -> Reach:
         found |= dict.fromkeys(member_id for member_id, _source in new)
     ids = meant_and_in(campaign=campaign, member_ids=list(found)[:MOST], at=at)
     may = may_be_told(campaign=campaign, member_ids=ids, at=at)
+    meant, left, more = len(ids) if campaign.is_promise else len(may), campaign.times_left, len(found) > MOST
+    members, without = meant if left is None else min(meant, left), len(ids) - len(may)
     return Reach(
-        members=len(ids) if campaign.is_promise else len(may),
-        without=len(ids) - len(may),
-        more=len(found) > MOST,
+        members=members,
+        # Nobody knows how many these are where not all were looked at.
+        beyond=0 if more else meant - members,
+        # Of a surprise they are more; of a promise they are some of its members.
+        without=min(without, members) if campaign.is_promise else without,
+        more=more and members == meant,
         is_found=occasion.due is not None,
     )
 

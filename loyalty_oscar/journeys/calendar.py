@@ -173,7 +173,10 @@ class _Counted:
 
 def _counted(campaign: Campaign, at: datetime) -> _Counted:
     """Count for whom a campaign is of those to whom it is to come: all of them, so many at once."""
-    found, says = _Counted(), says_something(campaign=campaign)
+    found, says, zone = _Counted(), says_something(campaign=campaign), campaign.program.time_zone
+    first = local_day(at=at, zone=zone) + timedelta(days=1)
+    # A day of its own is counted where nobody is found on it, too.
+    found.members.update(dict.fromkeys(_days_known(campaign, zone, first, first + timedelta(days=DAYS)), 0))
     comes, seen = _comes(campaign, at), set[tuple[int, date]]()
     while part := list(islice(comes, MOST)):
         new = set(part) - seen

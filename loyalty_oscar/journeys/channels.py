@@ -48,8 +48,9 @@ class Channel(Protocol):
 
     def send(self, *, message: Message) -> None:
         """
-        Send a message. What it raises is written down. Only where it says that nothing left (`NotSent`) the message is
-        tried again after a pause: of every other error nobody knows, and a letter comes at most once.
+        Send a message. What it raises is written down. Only where that says that nothing left the message is tried
+        again after a pause: `NotSent`, or that nobody was reached or SMTP or HTTP answered with a refusal. Of every
+        other error nobody knows, and a letter comes at most once.
         """
         ...
 

@@ -26,7 +26,7 @@ from loyalty_oscar.program.rows import write_rows
 from .models import Goal, GoalStep
 from .occasions import in_time
 from .queries import goals_of, meant_then
-from .reaching import Reached, changes, give_or_take, lock_accounts, settle
+from .reaching import Reached, changes, foresee, lock_accounts, settle
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class GoalEffect:
         said: list[str] = []
         for walk in self.walks(orders):
             for one in changes(goals=walk.goals, member_ids=walk.member_ids, instead=walk.steps):
-                said += _in_words(one, give_or_take(reached=one, at=at))
+                said += _in_words(one, foresee(reached=one, at=at))
         return said
 
     def set_codes(self) -> frozenset[str]:

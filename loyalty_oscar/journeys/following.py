@@ -21,7 +21,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.queries import begun_units, earns_at
 
-from .giving import State, revoke, undo
+from .giving import State, undo, would_undo
 from .models import Campaign, Occurrence
 from .occasions import OF_ORDERS, ORDER_FINAL, ORDER_PLACED, ORDER_RETURNED, WARRANTY, in_time
 from .planning import WITHDRAWN, coming, gave_way, plan, stand_again
@@ -52,8 +52,8 @@ class CampaignEffect:
         """Take back what these orders would no longer bring; writes nothing of its own."""
         for _program, _campaigns, own in self.by_program(orders):
             for occurrence, stands in _judged(own, _known(own)):
-                if not stands and occurrence.state == State.DONE:
-                    revoke(occurrence=occurrence, because=GONE, at=at)
+                if not stands:
+                    would_undo(occurrence=occurrence, because=GONE, at=at)
         return []
 
     def set_codes(self) -> frozenset[str]:

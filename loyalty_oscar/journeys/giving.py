@@ -7,7 +7,7 @@ kept to the point. What is to be said is written down in the same transaction, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -112,8 +112,13 @@ def count(*, occurrence: Occurrence, campaigns: Sequence[Campaign]) -> Campaign:
     return occurrence.campaign
 
 
-def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> Outcome:
-    """Take back what an occurrence brought; writes nothing of its own, so it can be foreseen."""
+def would_undo(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
+    """Take back, in a look ahead, what an occurrence brought, if it did; writes nothing of its own."""
+    if occurrence.state == State.DONE:
+        _revoke(occurrence, because, at)
+
+
+def _revoke(occurrence: Occurrence, because: Because, at: datetime) -> Outcome:
     promise = _promise(occurrence)
     if not promise:
         return Outcome.NOTHING
@@ -121,11 +126,27 @@ def revoke(*, occurrence: Occurrence, because: Because, at: datetime) -> Outcome
     return program_operations.take_back(promise=promise, because=because, at=at, **told)
 
 
-def withdraw(*, member_id: int, source: str, because: Because, at: datetime) -> None:
-    """Undo what campaigns planned or brought a member for a source."""
-    rows = Occurrence.objects.using(write_db()).filter(member_id=member_id, source=source)
-    for pk in to_withdraw(rows=rows).values_list("pk", flat=True):
-        undo(occurrence_id=pk, because=because, at=at)
+def withdraw(*, missed: Mapping[tuple[int, str], Because], at: datetime) -> None:
+    """Undo what campaigns planned or brought for what is missed: a member and a source, and why."""
+    for row, because in _about(missed):
+        undo(occurrence_id=row.pk, because=because, at=at)
+
+
+def would_withdraw(*, missed: Mapping[tuple[int, str], Because], at: datetime) -> None:
+    """Take back, in a look ahead, what campaigns brought for what would be missed; writes nothing of its own."""
+    for row, because in _about(missed):
+        would_undo(occurrence=row, because=because, at=at)
+
+
+def _about(missed: Mapping[tuple[int, str], Because]) -> Iterator[tuple[Occurrence, Because]]:
+    """Yield what goes with what is missed, of all members together: budgets in order of key. Nothing asks nothing."""
+    if not missed:
+        return
+    members, sources = ({pair[place] for pair in missed} for place in (0, 1))
+    rows = Occurrence.objects.using(write_db()).filter(member_id__in=members, source__in=sources)
+    for row in to_withdraw(rows=rows.select_related("campaign__reward")):
+        if because := missed.get((row.member_id, row.source)):
+            yield row, because
 
 
 @outermost_retried
@@ -149,7 +170,7 @@ def undo(*, occurrence_id: int, because: Because, at: datetime) -> int:
             return 0
         if not one.filter(state=State.DONE).update(state=State.BACK, **told):
             return 0
-        if revoke(occurrence=occurrence, because=because, at=at) == Outcome.KEPT:
+        if _revoke(occurrence, because, at) == Outcome.KEPT:
             one.update(is_kept=True)
             return 0
         _count_back(occurrence, at)

@@ -8,7 +8,7 @@ used stays used and does not come a second time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.registries import metrics, promise_of
 
-from .giving import withdraw
+from .giving import withdraw, would_withdraw
 from .goals import Progress, Stamp, achieved, progress
 from .models import Goal, GoalStanding, GoalStep
 from .occasions import GOAL
@@ -46,11 +46,13 @@ class Reached:
 
 def settle(*, goals: Collection[Goal], member_ids: Collection[int], at: datetime) -> None:
     """Give or take back what these members' orders reach of these goals by now. Called again it changes nothing."""
-    for one in changes(goals=goals, member_ids=member_ids):
+    found = list(changes(goals=goals, member_ids=member_ids))
+    for one in found:
         give_or_take(reached=one, at=at)
-        _tell(one, at)
         rows = GoalStanding.objects.using(write_db())
         rows.update_or_create(goal=one.goal, member_id=one.member_id, defaults={"reached": one.now})
+    if found:
+        _tell(found, at)
 
 
 def lock_accounts(*, unit: Unit, member_ids: Collection[int]) -> None:
@@ -115,18 +117,31 @@ def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
     return found
 
 
-def _tell(reached: Reached, at: datetime) -> None:
+def foresee(*, reached: Reached, at: datetime) -> list[Outcome]:
+    """Do the same in a look ahead, and take back what campaigns brought for what no longer would be reached."""
+    found = give_or_take(reached=reached, at=at)
+    would_withdraw(missed=_missed([reached]), at=at)
+    return found
+
+
+def _tell(reached: Sequence[Reached], at: datetime) -> None:
     """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
     read_versions()
-    goal, member_id = reached.goal, reached.member_id
-    told: dict[str, Any] = {"program_id": goal.program_id, "member_id": member_id, "occasion": GOAL}
-    if not campaigns_about(program_id=goal.program_id, occasion=GOAL):
-        return
-    for number in range(reached.before + 1, reached.now + 1):
-        tell(**told, detail=f"{goal.pk}:{number}", happened_at=at, at=at)
-    because = Because("goal_missed", name=goal.name)
-    for number in range(reached.before, reached.now, -1):
-        withdraw(member_id=member_id, source=f"{GOAL}:{goal.pk}:{number}", because=because, at=at)
+    for one in reached:
+        told: dict[str, Any] = {"program_id": one.goal.program_id, "member_id": one.member_id, "occasion": GOAL}
+        for number in range(one.before + 1, one.now + 1):
+            tell(**told, detail=f"{one.goal.pk}:{number}", happened_at=at, at=at)
+    withdraw(missed=_missed(reached), at=at)
+
+
+def _missed(reached: Sequence[Reached]) -> dict[tuple[int, str], Because]:
+    """Return what is no longer reached of goals about which there are campaigns: the member and the source, and why."""
+    return {
+        (one.member_id, f"{GOAL}:{one.goal.pk}:{number}"): Because("goal_missed", name=one.goal.name)
+        for one in reached
+        if campaigns_about(program_id=one.goal.program_id, occasion=GOAL)
+        for number in range(one.now + 1, one.before + 1)
+    }
 
 
 def key_of(*, goal: Goal, number: int) -> str:

@@ -6,6 +6,7 @@ reward that was in use as it was taken back is counted back as it goes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +18,22 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.receivers import forget
-from loyalty_oscar.program.signals import level_lost, level_reached, member_joined, reward_gone_back
+from loyalty_oscar.program.signals import (
+    level_lost,
+    level_reached,
+    level_would_be_lost,
+    member_joined,
+    reward_gone_back,
+)
 
-from .giving import State, count_kept_back, undo
+from .giving import State, count_kept_back, undo, would_undo
 from .models import Campaign, CampaignText, Goal, Occurrence
 from .occasions import JOINED, LEVEL, climb_of
 from .planning import stand_again, tell, to_withdraw
 from .queries import all_campaigns, campaigns_about
+
+#: A member, the rank that is left, and since when the first level above it had been climbed to.
+Loss = tuple[int, int, datetime]
 
 for _signal in (post_save, post_delete):
     for _model in (Campaign, CampaignText, Goal):
@@ -53,18 +63,31 @@ def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetim
         tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at, but=stays)
 
 
-def fell(sender: Any, member_id: int, program_id: int, rank: int, since: datetime, at: datetime, **kwargs: Any) -> None:
+def fell(sender: Any, program_id: int, losses: Sequence[Loss], at: datetime, **kwargs: Any) -> None:
     """Take back what campaigns planned or brought for levels that a return took; what earlier climbs brought stays."""
     read_versions()
+    for row in _of_lost_levels(program_id, losses):
+        undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
+
+
+def would_fall(sender: Any, program_id: int, losses: Sequence[Loss], at: datetime, **kwargs: Any) -> None:
+    """Take back, in a look ahead, what campaigns brought for levels that a return would take."""
+    for row in _of_lost_levels(program_id, losses):
+        would_undo(occurrence=row, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
+
+
+def _of_lost_levels(program_id: int, losses: Sequence[Loss]) -> Iterator[Occurrence]:
+    """Yield what campaigns planned or brought for these levels, all members together: budgets in order of key."""
     campaigns = [one for one in all_campaigns(program_id=program_id) if one.occasion == LEVEL]
     if not campaigns:
         return
-    first = periods.local_day(at=since, zone=campaigns[0].program.time_zone).isoformat()
-    rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id=member_id)
-    for row in to_withdraw(rows=rows.select_related("campaign")):
-        climb = climb_of(source=row.source)
+    zone = campaigns[0].program.time_zone
+    lost = {pk: (rank, periods.local_day(at=since, zone=zone).isoformat()) for pk, rank, since in losses}
+    rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id__in=lost)
+    for row in to_withdraw(rows=rows.select_related("campaign__reward")):
+        climb, (rank, first) = climb_of(source=row.source), lost[row.member_id]
         if climb and climb[0] > rank and climb[1] >= first:
-            undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
+            yield row
 
 
 def went_back(sender: Any, member_id: int, key: str, at: datetime, **kwargs: Any) -> None:
@@ -75,4 +98,5 @@ def went_back(sender: Any, member_id: int, key: str, at: datetime, **kwargs: Any
 member_joined.connect(joined, dispatch_uid="loyalty_oscar.journeys.joined")
 level_reached.connect(climbed, dispatch_uid="loyalty_oscar.journeys.climbed")
 level_lost.connect(fell, dispatch_uid="loyalty_oscar.journeys.fell")
+level_would_be_lost.connect(would_fall, dispatch_uid="loyalty_oscar.journeys.would_fall")
 reward_gone_back.connect(went_back, dispatch_uid="loyalty_oscar.journeys.went_back")

@@ -74,6 +74,8 @@ def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
         rows = list(_locked(due.order_by("next_at", "pk"))[: _most(consumer)])
         if not rows:
             return []
+        if not consumer.is_repeatable:
+            rows = _older(due, rows[0]) or rows
         for row in rows:
             row.next_at = at + consumer.pause(row.attempts)
             row.attempts += 1
@@ -84,6 +86,21 @@ def _claim(name: str, consumer: Consumer, at: datetime) -> list[Delivery]:
     ids = [row.pk for row in rows]
     loaded = Delivery.objects.using(db).select_related("event__member__user", "event__member__program")
     return list(loaded.filter(pk__in=ids).order_by("pk"))
+
+
+def _older(due: QuerySet[Delivery], one: Delivery) -> list[Delivery]:
+    """
+    Return what is due to the member of one for longer: the first that happened of its topic; none where it is that.
+
+    Of letters of which one may go at a time each waits for a moment of its own, and the last to come may wait least.
+    """
+    member_id, topic = Event.objects.using(due.db).values_list("member", "topic").get(pk=one.event_id)
+    if member_id is None:
+        return []
+    about = Delivery.objects.using(due.db).filter(event__member=member_id, event__topic=topic, event__lt=one.event_id)
+    # By the member alone: a database that knows little of its rows would look for them in all that is due.
+    waiting = [pk for pk, is_open in about.filter(consumer=one.consumer).values_list("pk", "is_open") if is_open]
+    return list(_locked(due.filter(pk__in=waiting).order_by("event"))[:1])
 
 
 def _most(consumer: Consumer) -> int:

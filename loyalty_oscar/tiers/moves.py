@@ -160,23 +160,22 @@ def take(*, ladder: Ladder, moves: Sequence[Move], stood: Stood, at: datetime) -
     write_rows(rows=made)
     has_gifts = any(promise_of(row=tier) for tier in ladder.known_tiers)
     is_earning = has_gifts and earns_at(phases=ladder.program.phases.using(db), at=at)
+    losses = []
     for move, standing in zip(moves, made, strict=True):
         if standing.rank < move.rank:
             if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
-                level_lost.send(sender=Member, **_about(ladder, standing), since=since, at=at)
+                losses.append((standing.member_id, standing.rank, since))
         elif is_earning:
             _give_gifts(ladder, move, standing, stood, at)
+    if losses:
+        level_lost.send(sender=Member, program_id=ladder.program_id, losses=losses, at=at)
     told = [pair for pair in zip(moves, made, strict=True) if not pair[0].is_quiet]
     announce_many(happenings=[_step(*pair, at) for pair in told])
     for move, standing in told:
         if standing.rank > move.rank:
-            level_reached.send(sender=Member, **_about(ladder, standing), at=at)
+            about = {"member_id": standing.member_id, "program_id": ladder.program_id, "rank": standing.rank}
+            level_reached.send(sender=Member, **about, at=at)
     return made
-
-
-def _about(ladder: Ladder, standing: Standing) -> dict[str, Any]:
-    """Return what receivers are told of a step."""
-    return {"member_id": standing.member_id, "program_id": ladder.program_id, "rank": standing.rank}
 
 
 def _standing(ladder: Ladder, move: Move, at: datetime) -> Standing:

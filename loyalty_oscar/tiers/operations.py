@@ -17,7 +17,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.program.registries import promise_of
-from loyalty_oscar.program.signals import level_lost
+from loyalty_oscar.program.signals import level_lost, level_would_be_lost
 
 from . import rules
 from .candidates import candidates
@@ -112,13 +112,15 @@ def take_gifts_of(
     ids = sorted(set(member_ids))
     rows = Standing.objects.using(write_db()).filter(is_current=True, member_id__in=ids).only(*KNOWN)
     current = {row.member_id: row for row in rows}
-    falls = []
+    falls, losses = [], []
     for move in _decided(ladder, ids, current, _stood(ladder, ids, at, instead), at):
         if move.is_row and move.step.rank < move.rank:
             falls.append((move.rank, move.step.rank))
-            take_gifts(
-                ladder=ladder, move=move, standing=Standing(member_id=move.member_id, rank=move.step.rank), at=at
-            )
+            standing = Standing(member_id=move.member_id, rank=move.step.rank)
+            if since := take_gifts(ladder=ladder, move=move, standing=standing, at=at):
+                losses.append((standing.member_id, standing.rank, since))
+    if losses:
+        level_would_be_lost.send(sender=Member, program_id=ladder.program_id, losses=losses, at=at)
     return falls
 
 

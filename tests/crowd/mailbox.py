@@ -60,21 +60,28 @@ class Speaks(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.say("220 here")
         while line := self.rfile.readline().strip().upper():
-            if line == b"DATA":
-                if not self.take():
-                    return
-            elif line == b"QUIT":
-                self.say("221 bye")
+            if not self.answer(line):
                 return
-            else:
-                self.say("250 yes")
 
-    def take(self) -> bool:
-        """Take a message; returns whether its sender was answered."""
+    def answer(self, line: bytes) -> bool:
+        """Answer a line; returns whether more may come."""
+        if line == b"DATA":
+            return self.take()
+        is_over = line == b"QUIT"
+        self.say("221 bye" if is_over else "250 yes")
+        return not is_over
+
+    def read(self) -> str:
+        """Take a message; returns its name."""
         self.say("354 go on")
         lines = list(iter(lambda: self.rfile.readline().rstrip(b"\r\n"), b"."))
         name = email.message_from_bytes(b"\n".join(lines))["Message-ID"]
         self.mailbox.note("taken", name)
+        return name
+
+    def take(self) -> bool:
+        """Take a message; returns whether its sender was answered."""
+        name = self.read()
         if not self.mailbox.answers.value:
             self.mailbox.holds.set()
             self.mailbox.hangs_up.wait()
@@ -89,10 +96,10 @@ class Speaks(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def mailbox(path: Path) -> Iterator[tuple[Mailbox, int]]:
-    """Run a mail server until the block ends; yields what it shares, and its port."""
+def mailbox(path: Path, *, speaks: type[Speaks] = Speaks) -> Iterator[tuple[Mailbox, int]]:
+    """Run a mail server, which speaks so, until the block ends; yields what it shares, and its port."""
     box = Mailbox(path)
-    handler = type("Here", (Speaks,), {"mailbox": box})
+    handler = type("Here", (speaks,), {"mailbox": box})
     with socketserver.TCPServer(("127.0.0.1", 0), handler) as server:
         process = FORK.Process(target=server.serve_forever, daemon=True)
         process.start()

@@ -57,7 +57,7 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
     told, count = {"count": money.number(found.members)}, found.members
     if not found.is_found:
         yield pgettext("loyalty", "It comes as it happens.")
-        if not count and not found.without:
+        if not count and not found.beyond and not found.without:
             return
         text = npgettext(
             "loyalty", "It waits for %(count)s member today.", "It waits for %(count)s members today.", count
@@ -70,6 +70,14 @@ def in_words(*, campaign: Campaign, found: Reach) -> Iterator[str]:
             "loyalty", "It would come to %(count)s member today.", "It would come to %(count)s members today.", count
         )
         yield text % told
+    if found.beyond:
+        text = npgettext(
+            "loyalty",
+            "Nothing is left for %(count)s more member.",
+            "Nothing is left for %(count)s more members.",
+            found.beyond,
+        )
+        yield text % {"count": money.number(found.beyond)}
     if found.without:
         yield without_letters(campaign=campaign, number=found.without)
 

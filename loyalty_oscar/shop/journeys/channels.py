@@ -16,6 +16,7 @@ from loyalty_oscar.program.events import NotSent, NotYet, PerhapsSent
 from loyalty_oscar.program.models import Event
 
 from ..notices.letters import language_of
+from ..notices.refusals import nothing_left
 from .messages import message_about, why_empty
 
 
@@ -48,13 +49,13 @@ def deliver_by(*, code: str, event: Event, at: datetime) -> str:
 
 
 def _send(code: str, message: Message) -> None:
-    """Let a channel send; where it does not say that nothing left, nobody knows, and a letter comes at most once."""
+    """Let a channel send; where no error says that nothing left, nobody knows, and a letter comes at most once."""
     try:
         channels.get(code).send(message=message)
     except (NotSent, PerhapsSent):
         raise
     except Exception as error:
-        raise PerhapsSent(in_short(error)) from error
+        raise (NotSent if nothing_left(error=error) else PerhapsSent)(in_short(error)) from error
 
 
 def _skipped(occurrence: Occurrence, code: str, at: datetime) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
 from django.core.mail import get_connection
@@ -31,13 +30,10 @@ from loyalty_oscar.program.rows import write_rows
 
 from .arrival import replace_in_inbox
 from .letters import Letter, SiteRequest, inbox_links, is_optional, language_of, letters, site_of, timings, write
+from .refusals import nothing_left
 
 logger = logging.getLogger("loyalty_oscar")
 INBOX = "inbox"
-
-
-#: With these a mail server, or what speaks to it, says that it does not take a message.
-REFUSALS = (SMTPResponseException, SMTPRecipientsRefused, SMTPNotSupportedError)
 #: Who keeps mails instead of having them sent, within `kept_back`.
 _keeper: ContextVar[Callable[[Member, Mapping[str, Any]], None] | None] = ContextVar("loyalty_keeper", default=None)
 
@@ -70,6 +66,7 @@ class Stamping:
     def send_messages(self, messages: list[Any]) -> int:
         for message in messages:
             message.extra_headers = {**self.headers, **message.extra_headers}
+            message.message()  # What is no mail, because of a line break in an address, say, is said before it leaves.
         is_ours = self.connection.open()
         try:
             self.asked += len(messages)
@@ -152,7 +149,7 @@ def dispatch(*, topic: str, key: str, member: Member, letter: Letter) -> bool:
     except Exception as error:
         # Oscar keeps a copy after the mail has left: sent is sent, and once more would be twice.
         if not stamping.taken:
-            if stamping.asked and not isinstance(error, REFUSALS):
+            if stamping.asked and not nothing_left(error=error):
                 raise PerhapsSent(in_short(error)) from error
             raise
         logger.exception("message %s was sent; what was to be done after that failed", message_id)

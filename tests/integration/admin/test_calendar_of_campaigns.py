@@ -142,7 +142,7 @@ class TestTheDaysAhead:
         assert ahead(campaign) == [(9, 3, 0, 0)]
         Program.objects.update(holdout_percent=100)
         the_night()
-        assert ahead(campaign) == []
+        assert ahead(campaign) == [(9, 0, 0, 0)]
 
     @pytest.mark.parametrize(("is_public", "members_told"), [(True, 3), (False, 1)])
     def test_tell_those_without_consent_apart(self, unit, is_public, members_told):
@@ -408,6 +408,8 @@ class TestThePage:
     def test_says_of_a_new_one_that_nobody_counted_yet(self, view, unit):
         a_day(unit, 3, name="New")
         assert cell(view, on(3)).endswith("New To whom is not counted yet.")
+        the_night()
+        assert cell(view, on(3)).endswith("New For 0 members.")
         Campaign.objects.update(is_on=False)
         assert "New" not in cell(view, on(3))
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from loyalty_oscar import extend
 from loyalty_oscar.journeys.audience import audience
-from loyalty_oscar.journeys.models import CampaignText, Occurrence
+from loyalty_oscar.journeys.models import Campaign, CampaignText, Occurrence
 from loyalty_oscar.journeys.planning import tell
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, result_of
 from loyalty_oscar.kernel.because import Because
@@ -160,6 +160,34 @@ class TestToday:
         surprise, promise = a_campaign(unit, "birthday", is_public=False), a_campaign(unit, "birthday")
         found = [audience(campaign=campaign, at=TODAY).members for campaign in (surprise, promise)]
         assert found == [comes, 3]
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"most": 5}, "It would come to 5 members today. 2 of them allow no letters"),
+            ({"most": 4}, "It would come to 4 members today. Nothing is left for 1 more member. 2 of them allow"),
+            ({"budget": 199}, "It would come to 3 members today. Nothing is left for 2 more members. 2 of them allow"),
+            ({"most": 4, "given": 3}, "It would come to 1 member today. Nothing is left for 4 more members. 1 of them"),
+            ({"most": 3, "given": 3}, "It would come to 0 members today. Nothing is left for 5 more members."),
+            ({"most": 2, "is_public": False}, "to 2 members today. Nothing is left for 1 more member. 2 more allow no"),
+        ],
+    )
+    def test_is_told_of_no_more_than_there_is_left_for(self, root, unit, fields, told):
+        campaign = says(a_campaign(unit, "birthday", **fields)).campaign
+        for member in [born_today(member) for member in members(unit, 5)][:3]:
+            allows_letters(member)
+        found = audience(campaign=campaign, at=TODAY)
+        assert told in text_of(root.get(page(campaign)))
+        assert a_night(TODAY) == found.members
+
+    def test_is_told_of_what_is_left_where_not_all_were_looked_at(self, root, unit, monkeypatch):
+        monkeypatch.setattr("loyalty_oscar.journeys.audience.MOST", 3)
+        campaign = a_campaign(unit, "birthday", most=3)
+        for member in members(unit, 5):
+            born_today(member)
+        assert "It would come to more than 3 members today." in text_of(root.get(page(campaign)))
+        Campaign.objects.update(most=2)
+        assert "It would come to 2 members today." in text_of(root.get(page(campaign)))
 
     def test_of_what_comes_as_it_happens_is_told_what_waits(self, root, unit):
         campaign = a_campaign(unit, "order-placed", delay_days=2)

@@ -292,6 +292,25 @@ class TestALetterThatMayNotGo:
         assert leave(NOON + timedelta(days=33)) == []
         assert whys(source="review:3") == [("skipped", "too_late")]
 
+    def test_that_waits_longest_is_overtaken_by_none(self, unit, member, settings):
+        settings.LOYALTY_DAYTIME = (8, 21)
+        unit.program.letter_days = 3
+        unit.program.save()
+        for occasion in ("review", "joined", "goal", "level"):
+            says(a_campaign(unit, occasion, points=0), subject=occasion)
+        night = NOON + timedelta(days=2, hours=10)
+        for occasion, at in (("review", NOON), ("level", NOON), ("joined", night), ("goal", night)):
+            act(program=unit.program, user_id=member.user_id, occasion=occasion, detail="1", at=at)
+            leave(at)
+
+        # The older one waits until noon for its leave, the younger ones until morning for the day.
+        assert [leave(NOON + timedelta(days=days, minutes=9)) for days in (2, 3, 6, 9)] == [
+            [],
+            ["level"],
+            ["joined"],
+            ["goal"],
+        ]
+
 
 class Failing(EmailBackend):
     """A mail server that fails: as it is called (`at_call`), or as it was handed a letter (`at_letter`)."""

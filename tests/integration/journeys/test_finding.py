@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
@@ -22,12 +23,15 @@ from loyalty_oscar.program.operations import change_state, join, join_many
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.models import ProductSetRange
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.upkeep import jobs
+from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import GoalFactory, RewardFactory, SegmentFactory
 from loyalty_oscar.tiers.models import Ladder, Standing
 from loyalty_oscar.tiers.operations import settle
 from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder, known
+from tests.orders import come_back
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back
 
 from .deeds import a_campaign, a_member, a_night, allows, has, leave, says, whys
@@ -288,6 +292,31 @@ class TestToldByTheHouse:
             table for sql in asked for table in (Account, Standing) if sql.startswith(f'"{table._meta.db_table}"')
         ]
         assert tables[:2] == [Account, Standing]
+
+    @pytest.mark.parametrize("occasion", ["level", "goal"])
+    def test_members_who_fall_together_count_budgets_back_in_one_order(self, unit, occasion):
+        a_ladder(unit=unit)
+        GoalFactory(program=unit.program, metric="orders", target=1, points=5, starts_at=day(1, 1))
+        first, second = (a_campaign(unit, occasion, is_on=False) for _ in range(2))
+        orders = []
+        # The first of them had something of the second campaign alone, and the other way round.
+        for member, campaign in zip(people(unit, 2, at=day(1, 1)), (second, first), strict=True):
+            Campaign.objects.update(is_on=Q(pk=campaign.pk))
+            forget_cache()
+            orders.append(arrive(buy(member.user, (a_product(price="900.00"), 1), on=day(5, 1)), on=day(5, 1)))
+        Campaign.objects.update(is_on=True)
+        forget_cache()
+        assert a_night(day(5, 1)) == 2
+        with clock.at(day(5, 2)):
+            for order in orders:
+                come_back(line=order.lines.get(), quantity=1)
+        with CaptureQueriesContext(connection) as found:
+            sync_orders(order_ids=[order.pk for order in orders], at=day(5, 2))
+
+        assert whys() == [("back", "campaign_withdrawn" if occasion == "level" else "goal_missed")] * 2
+        table = Campaign._meta.db_table
+        counted = [query["sql"] for query in found if query["sql"].startswith(f'UPDATE "{table}"')]
+        assert [int(sql.rpartition(" = ")[2]) for sql in counted] == [first.pk, second.pk]
 
     def test_a_level_brings_a_reward_once_that_was_used_as_a_return_took_the_level(self, unit):
         order = self.climbs(unit, points=0, reward=RewardFactory(program=unit.program))

@@ -232,6 +232,17 @@ class TestAConsumer:
         assert deliver(NOW + timedelta(minutes=5)) == [("one", 1)]
         assert left("one") == [("a", False, 2, "")]
 
+    def test_that_must_hear_nothing_twice_hears_of_each_member_what_happened_first(self):
+        hearing = hears("one", topics=("test-done", "test-other"), is_repeatable=False)
+        program = a_program().program
+        one, other = (Member.objects.create(program=program, joined_at=NOW).pk for _ in range(2))
+        told = [("a", one, 9), ("b", other, 3), ("c", one, 2), ("d", None, 5), ("e", None, 1), ("f", one, 99)]
+        for key, member_id, minutes in told:
+            it_happened(key, member_id=member_id, at=NOW + timedelta(minutes=minutes))
+        it_happened("g", topic="test-other", member_id=one)
+        deliver(NOW + timedelta(hours=1))
+        assert hearing.heard == ["g", "e", "a", "c", "b", "d"]
+
     def test_gets_batches_in_turn_with_the_others(self, monkeypatch):
         monkeypatch.setattr(delivery, "BATCH", 2)
         monkeypatch.setattr(delivery, "HANDED", 2)

@@ -12,12 +12,14 @@ from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program.hooks import order_effects
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
-from loyalty_oscar.redemption.models import Redemption
+from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.shop.dashboard.permissions import oscars_pages
 from loyalty_oscar.shop.orders.returns import preview, preview_cancelled
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import GoalFactory, RewardFactory
 from tests.integration.commands.calling import books
+from tests.integration.journeys.deeds import a_campaign, a_night
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back
@@ -190,6 +192,34 @@ class TestWhatElseTheOrderBrought:
         send_back(order, 0, 1)
 
         assert said.taken == ready + waits - sum(of(user)[:2]) == 1000
+
+    @pytest.mark.parametrize("occasion", ["level", "goal"])
+    def test_counts_what_a_campaign_brought_for_what_goes_with_it(self, user, occasion):
+        unit = points_club()
+        a_ladder(unit=unit)
+        GoalFactory(program=unit.program, metric="orders", target=1, points=5, starts_at=day(1, 1))
+        a_campaign(unit, occasion, points=70)
+        order = buy(user, (a_product("Bed", "500.00"), 1), on=BOUGHT)
+        assert a_night(BOUGHT) == 1
+        before = buckets()[0]
+        said = preview(order=order, at=SENT_BACK)
+        assert buckets()[0] == before
+        send_back(order, 0, 1)
+
+        assert said.taken == before - buckets()[0]
+
+    def test_names_the_reward_that_a_campaign_brought_for_a_level(self, user):
+        unit = points_club()
+        a_ladder(unit=unit)
+        a_campaign(unit, "level", points=0, reward=RewardFactory(program=unit.program, name="A grooming"))
+        order = buy(user, (a_product("Bed", "500.00"), 1), on=BOUGHT)
+        assert (a_night(BOUGHT), Claim.objects.get().state) == (1, "open")
+        said = preview(order=order, at=SENT_BACK)
+        assert Claim.objects.get().state == "open"
+        send_back(order, 0, 1)
+
+        assert Claim.objects.get().state != "open"
+        assert any("A grooming" in text for text in said.beside), said.beside
 
     def test_counts_the_rewards_of_a_friend_brought_in_account_by_account(self):
         club = an_inviting_club()
