@@ -126,7 +126,6 @@ def foresee(*, reached: Reached, at: datetime) -> list[Outcome]:
 
 def _tell(reached: Sequence[Reached], at: datetime) -> None:
     """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
-    read_versions()
     for one in reached:
         told: dict[str, Any] = {"program_id": one.goal.program_id, "member_id": one.member_id, "occasion": GOAL}
         for number in range(one.before + 1, one.now + 1):
@@ -136,6 +135,7 @@ def _tell(reached: Sequence[Reached], at: datetime) -> None:
 
 def _missed(reached: Sequence[Reached]) -> dict[tuple[int, str], Because]:
     """Return what is no longer reached of goals about which there are campaigns: the member and the source, and why."""
+    read_versions()
     return {
         (one.member_id, f"{GOAL}:{one.goal.pk}:{number}"): Because("goal_missed", name=one.goal.name)
         for one in reached
