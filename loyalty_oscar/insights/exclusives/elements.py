@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.exclusives.models import Reservation, Sale
+from loyalty_oscar.exclusives.models import Door, Reservation, Sale
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
 
@@ -41,7 +41,7 @@ class SaleParts:
                 uptake=bought.get(sale.pk, 0) if sale.is_counted else None,
                 could=None,
             )
-            for sale in sales.prefetch_related("doors").order_by("pk")
+            for sale in sales.prefetch_related(Prefetch("doors", Door.objects.using(write_db()))).order_by("pk")
             if sale.opens_at
         ]
 

@@ -306,20 +306,51 @@ class TestAReward:
         Member.objects.filter(pk__in=[people[0].pk, people[1].pk]).update(user=None)
         assert numbers(counted(unit)["rewards", "bowl"])[1:] == (3, 3)
 
+
+USED = "It is used. Whether it brings orders is not known, for nobody was left out to compare with."
+#: Newcombe's interval of 180 of 300 against 80 of 200, and of 130 of 260 against as many.
+MORE = "More of those it came to ordered than of those left out: the difference is between 11.08 % and 28.47 %."
+FEWER = "Fewer of those it came to ordered than of those left out: the difference is between −28.47 % and −11.08 %."
+SAME = "No difference is shown to those who were left out: it is between −8.53 % and 8.53 %."
+NO_DATA = "Not enough data: 30 must have ordered of those it came to, and as many of those left out."
+
+
+class TestTheSentence:
     @pytest.mark.parametrize(
-        ("days", "why"),
+        ("known", "said", "why"),
         [
-            (0, "It has been there for 0 days; 90 are needed."),
-            (1, "It has been there for 1 day; 90 are needed."),
-            (89, "It has been there for 89 days; 90 are needed."),
+            ({"since": 1}, "wait", "It begins on 21 June 2026."),
+            ({"since": 0}, "wait", "It has been there for 0 days; 90 are needed."),
+            ({"since": -1}, "wait", "It has been there for 1 day; 90 are needed."),
+            ({"since": -89}, "wait", "It has been there for 89 days; 90 are needed."),
+            ({"since": -90}, "keep", USED),
+            ({"since": None, "uptake": 0}, "wait", "Nobody has used it, and since when it is there is not known."),
+            ({"since": None}, "keep", USED),
+            ({"uptake": None}, "wait", "Who uses it is not counted, so nothing can be said of it."),
+            ({"uptake": 0, "could": 0}, "wait", "There were 0 members who could use it; 30 are needed."),
+            ({"could": 1}, "wait", "There was 1 member who could use it; 30 are needed."),
+            ({"could": 29}, "wait", "There were 29 members who could use it; 30 are needed."),
+            ({"could": 30}, "keep", USED),
+            ({"uptake": 0}, "stop", "Nobody used it in the year."),
+            ({"uptake": 1, "could": 101}, "change", "Only 0.99 % of those who could use it."),
+            ({"uptake": 1, "could": 100}, "keep", USED),
+            ({"cost": 10_000}, "keep", USED),
+            ({"cost": 10_001}, "change", "It cost €100.01, which is more than 10 % of what members paid."),
+            ({"told": (300, 180), "held": (200, 80)}, "keep", MORE),
+            ({"told": (200, 80), "held": (300, 180)}, "stop", FEWER),
+            ({"told": (260, 130), "held": (260, 130)}, "change", SAME),
+            ({"told": (300, 180), "held": (200, 29)}, "wait", NO_DATA),
+            ({"told": (300, 29), "held": (200, 80)}, "wait", NO_DATA),
         ],
     )
-    def test_of_late_waits(self, unit, days, why):
-        RewardFactory(program=unit.program, code="bowl", price=500)
-        members(unit, 40)
-        row = counted(unit)["rewards", "bowl"]
-        row.since = row.day - timedelta(days=days)
-        assert advice(unit=unit, row=row, paid=0) == ("wait", why)
+    def test_says_why_to_the_day_the_member_and_the_cent(self, unit, known, said, why):
+        told = {"kind": "rules", "item": "base", "day": NOW.date(), "cost": 0, "uptake": 1, "could": 30, "since": -365}
+        for name, (there, bought) in [(name, known.pop(name)) for name in ("told", "held") if name in known]:
+            told |= {name: there, f"{name}_bought": bought}
+        told |= known
+        told["since"] = None if told["since"] is None else NOW.date() + timedelta(days=told["since"])
+        found, sentence = advice(unit=unit, row=Element(program=unit.program, **told), paid=100_000)
+        assert (found, sentence.replace("\xa0", " ")) == (said, why)
 
 
 class TestFriends:
