@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F,
 from django.db.models.functions import Cast, Coalesce
 
 from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
+from loyalty_oscar.kernel.turns import in_turn
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program
@@ -86,31 +88,36 @@ def count_months(*, at: datetime) -> Iterator[int]:
     Count the last months that are over, newest first, and the cohorts, for each program that has receipts or had some.
 
     Each step writes one month whole, so that whoever is interrupted leaves right months behind. Yields how many rows
-    it wrote. Orders change after their month, by returns; so all of them are counted each night.
+    it wrote. Orders change after their month, by returns; so all of them are counted each night. One program that fails
+    keeps no other from being counted; raises `LoyaltyError` in the end.
     """
     bought = Receipt.objects.using(write_db()).filter(program=OuterRef("pk"))
     counted_before = Month.objects.using(write_db()).filter(program=OuterRef("pk"))
     programs = Program.objects.using(write_db()).filter(Exists(bought) | Exists(counted_before))
-    for program in programs.order_by("pk"):
-        zone = program.time_zone
-        now = local_day(at=at, zone=zone).replace(day=1)
-        oldest = add_months(day=now, months=-KEPT)
-        begin = _receipts(program).aggregate(of=Min("placed_at"))["of"]
-        known = max(oldest, local_day(at=begin, zone=zone).replace(day=1)) if begin else now
-        rows = Month.objects.using(write_db()).filter(program=program)
-        rows.filter(month__lt=known).delete()
-        months = [one for back in range(KEPT) if (one := add_months(day=now, months=-1 - back)) >= known]
-        for month, counted in _rows_of_cuts(program, months):
-            with transaction.atomic(using=write_db()):
-                rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
-                found = [*counted, *_members(program, month), _joined(program, month)]
-                write_rows(rows=found)
-            yield len(found)
+    what = "months that could not be counted"
+    yield from in_turn(things=programs.order_by("pk"), work=partial(_count, at=at), what=what)
+
+
+def _count(program: Program, at: datetime) -> Iterator[int]:
+    zone = program.time_zone
+    now = local_day(at=at, zone=zone).replace(day=1)
+    oldest = add_months(day=now, months=-KEPT)
+    begin = _receipts(program).aggregate(of=Min("placed_at"))["of"]
+    known = max(oldest, local_day(at=begin, zone=zone).replace(day=1)) if begin else now
+    rows = Month.objects.using(write_db()).filter(program=program)
+    rows.filter(month__lt=known).delete()
+    months = [one for back in range(KEPT) if (one := add_months(day=now, months=-1 - back)) >= known]
+    for month, counted in _rows_of_cuts(program, months):
         with transaction.atomic(using=write_db()):
-            rows.filter(metric=Metric.COHORT).delete()
-            found = list(_cohorts(program, since=known))
+            rows.filter(month=month).exclude(metric=Metric.COHORT).delete()
+            found = [*counted, *_members(program, month), _joined(program, month)]
             write_rows(rows=found)
         yield len(found)
+    with transaction.atomic(using=write_db()):
+        rows.filter(metric=Metric.COHORT).delete()
+        found = list(_cohorts(program, since=known))
+        write_rows(rows=found)
+    yield len(found)
 
 
 def _receipts(program: Program) -> QuerySet[Receipt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.periods import local_day
+from loyalty_oscar.kernel.turns import in_turn
 from loyalty_oscar.ledger.audit import BUCKETS
 from loyalty_oscar.ledger.flows import GIVING, Flow, flow_of
 from loyalty_oscar.ledger.givers import shares_of
@@ -38,40 +40,49 @@ def count(*, at: datetime) -> Iterator[int]:
     Count what was written down an hour ago or earlier and is not counted yet, some thousand entries at a time.
 
     Yields how many entries each step counted. A program whose time zone was changed is counted anew, for its days are
-    others.
+    others. One program that fails keeps no other from being counted; raises `LoyaltyError` in the end.
     """
     moved = Account.objects.using(write_db()).filter(unit=OuterRef("pk"), seq__gt=0)
-    for unit in Unit.objects.using(write_db()).filter(Exists(moved)).select_related("program").order_by("pk"):
-        book, _made = Book.objects.using(write_db()).get_or_create(unit=unit, defaults={"zone": unit.program.time_zone})
-        if book.zone != unit.program.time_zone:
-            with transaction.atomic(using=write_db()):
-                yield _anew(_locked(unit), unit, at=at)
-        while True:
-            with transaction.atomic(using=write_db()):
-                counted, is_done = _step(_locked(unit), unit, at=at)
-            yield counted
-            if is_done:
-                break
+    units = Unit.objects.using(write_db()).filter(Exists(moved)).select_related("program").order_by("pk")
+    yield from in_turn(things=units, work=partial(_count, at=at), what="points that could not be counted")
+
+
+def _count(unit: Unit, at: datetime) -> Iterator[int]:
+    book, _made = Book.objects.using(write_db()).get_or_create(unit=unit, defaults={"zone": unit.program.time_zone})
+    if book.zone != unit.program.time_zone:
+        with transaction.atomic(using=write_db()):
+            yield _anew(_locked(unit), unit, at=at)
+    while True:
+        with transaction.atomic(using=write_db()):
+            counted, is_done = _step(_locked(unit), unit, at=at)
+        yield counted
+        if is_done:
+            break
 
 
 def check(*, at: datetime) -> Iterator[int]:
     """
     Compare what was counted with the accounts, unit by unit; where it differs it is counted anew, and the book says so.
 
-    Yields 1 for each unit that was counted anew, 0 for each that was right.
+    Yields 1 for each unit that was counted anew, 0 for each that was right. One that fails keeps no other from being
+    compared; raises `LoyaltyError` in the end.
     """
-    for unit in Unit.objects.using(write_db()).filter(book__isnull=False).select_related("program").order_by("pk"):
-        with transaction.atomic(using=write_db()):
-            book = _locked(unit)
-            wrong = difference(book=book)
-            if wrong:
-                _anew(book, unit, at=at)
-                book.off_at, book.off_points, book.is_off = at, wrong, bool(difference(book=book))
-            else:
-                book.is_off = False
-            book.checked_at = at
-            book.save(using=write_db(), update_fields=["checked_at", "off_at", "off_points", "is_off"])
-        yield int(bool(wrong))
+    units = Unit.objects.using(write_db()).filter(book__isnull=False).select_related("program").order_by("pk")
+    yield from in_turn(things=units, work=partial(_check, at=at), what="points that could not be compared")
+
+
+def _check(unit: Unit, at: datetime) -> Iterator[int]:
+    with transaction.atomic(using=write_db()):
+        book = _locked(unit)
+        wrong = difference(book=book)
+        if wrong:
+            _anew(book, unit, at=at)
+            book.off_at, book.off_points, book.is_off = at, wrong, bool(difference(book=book))
+        else:
+            book.is_off = False
+        book.checked_at = at
+        book.save(using=write_db(), update_fields=["checked_at", "off_at", "off_points", "is_off"])
+    yield int(bool(wrong))
 
 
 def difference(*, book: Book) -> int:

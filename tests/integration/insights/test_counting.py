@@ -8,6 +8,7 @@ from django.db.models import Sum
 from loyalty_oscar.insights import operations, queries
 from loyalty_oscar.insights.models import Book, Day, Given
 from loyalty_oscar.insights.packing import pack, unpack
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.ledger.models import Account
@@ -317,3 +318,30 @@ class TestTheUsualShare:
         Day.objects.create(**used, plus=0, minus=50, d_available=-50)
         since = datetime(2026, 6, 1, hour, tzinfo=UTC)
         assert queries.usual_share(unit=unit, since=since) == share
+
+
+class TestAProgramThatFails:
+    @pytest.fixture
+    def others(self, unit):
+        """Two programs, the first of which cannot be counted: its time zone is one that nobody knows any more."""
+        other = a_unit(code="other")
+        for one in (unit, other):
+            give(an_account(one), 100)
+        Program.objects.filter(pk=unit.program_id).update(time_zone="Mars/Olympus")
+        return other
+
+    def test_keeps_no_other_from_being_counted(self, others):
+        counted_ones = operations.count(at=later(hours=2))
+        assert next(counted_ones) == 1
+        with pytest.raises(LoyaltyError, match=r"points that could not be counted: .*Mars/Olympus"):
+            list(counted_ones)
+        assert stock(others) == (100, 0, 0, 0)
+
+    def test_keeps_no_other_from_being_compared(self, unit, others):
+        Program.objects.update(time_zone="UTC")
+        counted()
+        Day.objects.filter(unit=unit).delete()
+        Program.objects.filter(pk=unit.program_id).update(time_zone="Mars/Olympus")
+        with pytest.raises(LoyaltyError, match=r"points that could not be compared: .*Mars/Olympus"):
+            list(operations.check(at=later(hours=3)))
+        assert Book.objects.get(unit=others).checked_at == later(hours=3)

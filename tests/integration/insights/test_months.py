@@ -8,6 +8,7 @@ import pytest
 from loyalty_oscar.insights.buying import Buying, CohortMonth
 from loyalty_oscar.insights.models import Month
 from loyalty_oscar.insights.monthly import CUTS, MonthCut, count_months, months_of
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.periods import add_months
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.people.operations import forget_buyer
@@ -181,3 +182,12 @@ class TestTheMonths:
         list(count_months(at=NIGHT))
         assert before < everything()
         assert months_of(program=other, cut=YEAR).buying[date(1998, 6, 1)].turnover == 700
+
+    def test_of_one_program_that_fails_keep_no_other_from_being_counted(self, program):
+        other = Program.objects.create(code="other", name="Other", time_zone="UTC", currency="USD")
+        for one in (program, other):
+            bought(one, [("a", noon("1998-05-04"), 1000)])
+        Program.objects.filter(pk=program.pk).update(time_zone="Mars/Olympus")
+        with pytest.raises(LoyaltyError, match=r"months that could not be counted: .*Mars/Olympus"):
+            list(count_months(at=NIGHT))
+        assert set(Month.objects.values_list("program__code", flat=True)) == {"other"}
