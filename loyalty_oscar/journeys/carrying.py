@@ -18,8 +18,6 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.ledger.operations.desk import lock, open_account, outermost_retried
-from loyalty_oscar.people.consents import allowed
-from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.models import State as ProgramState
@@ -29,7 +27,7 @@ from .giving import NothingLeft, State, count, post
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
 from .planning import GIVES_LESS, let_less_come
-from .queries import PROMISED, speaks_against
+from .queries import PROMISED, may_be_told, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
@@ -141,8 +139,7 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
         return _outdone(occurrence, at)
     if member.is_frozen(at=at):
         return "frozen"
-    says = campaign.texts.using(write_db()).exists()
-    if says and member.pk not in allowed(purpose=Consent.Purpose.LETTERS, member_ids=[member.pk], at=at):
+    if member.pk not in may_be_told(campaign=campaign, member_ids=[member.pk], at=at):
         return "no_consent"
     # Last: those left out are like those it comes to, and both allow letters.
     percent = 0 if campaign.is_public else program.holdout_percent

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel.because import Because
@@ -25,9 +25,10 @@ from loyalty_oscar.program.events import Topic, announce, announced, tell_again,
 from loyalty_oscar.program.registries import promise_of
 
 from .channels import LETTER
-from .models import Campaign, CampaignText, Occurrence
+from .models import Campaign, Occurrence
 from .occasions import occasions
 from .planning import GIVES_LESS, let_less_come, to_withdraw
+from .queries import says
 
 #: The topic of the contract notice that something is somebody's.
 TOPIC = "points-gift"
@@ -88,15 +89,15 @@ def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
         program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
     told: dict[str, Any] = {"key": f"{_key(occurrence)}:{member_id}", "member_id": member_id, "at": at}
     before: dict[str, Any] = {"topics": (LETTER, TOPIC), "key": told["key"]}
-    asked = Exists(CampaignText.objects.filter(campaign=OuterRef("pk"))), Exists(announced(**before))
-    says, was_announced = Campaign.objects.using(write_db()).values_list(*asked).get(pk=campaign.pk)
+    asked = Campaign.objects.using(write_db()).values_list(says(), Exists(announced(**before)))
+    has_letter, was_announced = asked.get(pk=campaign.pk)
     # What was skipped, or taken back before it was told, is told now that it comes after all.
     if was_announced:
         tell_again(**before, at=at)
-    if says:
+    if has_letter:
         announce(topic=LETTER, payload={"occurrence": occurrence.pk}, **told)
     by_mail = campaign.occasion in occasions and occasions.get(campaign.occasion).by_mail
-    if promise.points and by_mail and (campaign.is_public or not says):
+    if promise.points and by_mail and (campaign.is_public or not has_letter):
         announce(topic=TOPIC, payload={"occurrence": occurrence.pk, "because": because.to_json()}, **told)
 
 

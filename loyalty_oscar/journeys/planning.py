@@ -113,9 +113,10 @@ def again(*, campaigns: Iterable[Campaign], member_id: int, source: str, at: dat
         stand_again(occurrence=row, at=at)
 
 
-def stand_again(*, occurrence: Occurrence, at: datetime) -> None:
-    """Plan anew what was withdrawn: it comes when it was due, or now."""
-    because = Because(occasions.get(occurrence.campaign.occasion).because, name=occurrence.campaign.name)
+def stand_again(*, occurrence: Occurrence, at: datetime, about: Mapping[str, Any] | None = None) -> None:
+    """Plan anew what was withdrawn: it comes when it was due, or now. `about` is what it is for beside its source."""
+    told = {"name": occurrence.campaign.name, **(about or {})}
+    because = Because(occasions.get(occurrence.campaign.occasion).because, **told)
     now = {"state": State.PLANNED, "is_open": True, "at": at, "because": occurrence.now_because(because)}
     rows = Occurrence.objects.using(write_db()).filter(pk=occurrence.pk)
     rows.update(due_at=max(occurrence.due_at or at, at), **now)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
@@ -183,9 +183,14 @@ def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) 
     return set(member_ids).difference(speaks_against(campaigns=[campaign], member_ids=member_ids, at=at)[campaign.pk])
 
 
+def says() -> Exists:
+    """Return whether a campaign writes letters, for which consent is needed, for a query of campaigns."""
+    return Exists(CampaignText.objects.filter(campaign=OuterRef("pk")))
+
+
 def says_something(*, campaign: Campaign) -> bool:
     """Return whether a campaign writes letters, for which consent is needed. One query."""
-    return campaign.texts.using(write_db()).exists()
+    return Campaign.objects.using(write_db()).filter(says(), pk=campaign.pk).exists()
 
 
 def may_be_told(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> frozenset[int]:

@@ -59,7 +59,8 @@ def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetim
         kept = kept.filter(state=State.BACK, barred_by="", source__startswith=f"{LEVEL}:{rank}:")
         stays = {row.campaign_id: row for row in kept.select_related("campaign").order_by("pk")}
         for row in stays.values():
-            stand_again(occurrence=row, at=at)
+            # Its source is the key of what was given: the climb that it is for now stands beside it.
+            stand_again(occurrence=row, at=at, about={"climb": day.isoformat()})
         tell(**who, occasion=LEVEL, detail=detail, happened_at=at, at=at, but=stays)
 
 
@@ -86,7 +87,7 @@ def _of_lost_levels(program_id: int, losses: Sequence[Loss]) -> Iterator[Occurre
     rows = Occurrence.objects.using(write_db()).filter(campaign__in=campaigns, member_id__in=lost)
     for row in to_withdraw(rows=rows.select_related("campaign__reward")):
         climb, (rank, first) = climb_of(source=row.source), lost[row.member_id]
-        if climb and climb[0] > rank and climb[1] >= first:
+        if climb and climb[0] > rank and row.because.get("p", {}).get("climb", climb[1]) >= first:
             yield row
 
 

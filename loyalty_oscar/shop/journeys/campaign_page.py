@@ -19,6 +19,7 @@ from loyalty_oscar.journeys.audience import Reach, audience
 from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.occasions import OF_ORDERS, REVIEW, WARRANTY, occasions
+from loyalty_oscar.journeys.queries import says_something
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, Result, ToldGroup, result_of
 from loyalty_oscar.journeys.sentences import without_letters
 from loyalty_oscar.kernel.errors import in_short
@@ -135,7 +136,7 @@ def _share(group: ToldGroup, text: str, too_few: str) -> str:
 @contributions.register("admin:campaign", "letter", order=15)
 def letter(*, subject: Campaign, request: Any) -> Piece | None:
     """Return what a member would read, whom somebody looked for; for those who may look at members."""
-    if not request.user.has_perm("loyalty_program.view_member") or not subject.texts.exists():
+    if not request.user.has_perm("loyalty_program.view_member") or not says_something(campaign=subject):
         return None
     typed = request.GET.get("as", "").replace("\x00", "").strip()[:LONGEST_NAME]
     told: dict[str, Any] = {"typed": typed, "longest": LONGEST_NAME}

@@ -329,6 +329,18 @@ class TestToldByTheHouse:
         campaign = Campaign.objects.get()
         assert (campaign.given, Claim.objects.get().state) == (1, "used")
 
+    def test_a_level_brings_that_reward_once_however_often_it_is_taken_and_climbed_to(self, unit):
+        order = self.climbs(unit, points=0, reward=RewardFactory(program=unit.program))
+        assert a_night(day(5, 1)) == 1
+        Claim.objects.update(state="used")
+        for number in (2, 4, 6):
+            send_back(order, 1, on=day(5, number))
+            assert whys() == [("back", "campaign_withdrawn")]
+            on = day(5, number + 1)
+            order = arrive(buy(Member.objects.get().user, (a_product(price="900.00"), 1), on=on), on=on)
+            assert (a_night(on), whys()) == (1, [("done", "")])
+        assert Claim.objects.count() == 1
+
     def test_a_level_that_a_store_tells_of_by_itself_is_none_of_ours(self, unit):
         order = self.climbs(unit, least_orders=0)
         member = Member.objects.get()
