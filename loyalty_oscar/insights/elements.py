@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.db import transaction
 from loyalty_oscar.kernel.errors import LoyaltyError, in_short
 from loyalty_oscar.kernel.periods import local_day, start_of_day
 from loyalty_oscar.kernel.rounding import half_up
+from loyalty_oscar.kernel.turns import in_turn
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import REPORT, Failed, Hook
@@ -131,27 +133,29 @@ def count_elements(*, at: datetime) -> Iterator[int]:
     Count what the parts of each program did in the year that is over; yields how many parts.
 
     A program that never went live, or has no members, has none. Of a feature that fails what was counted before stays,
-    with its day, and no other waits for it; raises `LoyaltyError` at the end with those that failed.
+    with its day. What fails keeps nothing else from being counted; raises `LoyaltyError` in the end.
     """
-    failed: list[str] = []
     read_versions()
-    for unit in Unit.objects.using(write_db()).select_related("program").order_by("pk"):
-        year = year_of(unit=unit, at=at)
-        rows: list[Element] = []
-        kept: list[str] = []
-        for kind, found in elements.each(year=year) if year.members and unit.program.earns_from else ():
-            if isinstance(found, Failed):
-                logger.error("%s of %s could not be counted", kind, unit.program.code, exc_info=found.error)
-                failed.append(f"{kind} of {unit.program.code} ({in_short(found.error)})")
-                kept.append(kind)
-            else:
-                rows += [_row(year, kind, one) for one in found]
-        with transaction.atomic(using=write_db()):
-            Element.objects.using(write_db()).filter(program=unit.program_id).exclude(kind__in=kept).delete()
-            write_rows(rows=rows)
-        yield len(rows)
+    units = Unit.objects.using(write_db()).select_related("program").order_by("pk")
+    yield from in_turn(things=units, work=partial(_count, at=at), what="parts that could not be counted")
+
+
+def _count(unit: Unit, at: datetime) -> Iterator[int]:
+    year = year_of(unit=unit, at=at)
+    rows: list[Element] = []
+    failed: dict[str, Exception] = {}
+    for kind, found in elements.each(year=year) if year.members and unit.program.earns_from else ():
+        if isinstance(found, Failed):
+            logger.error("%s of %s could not be counted", kind, unit.program.code, exc_info=found.error)
+            failed[kind] = found.error
+        else:
+            rows += [_row(year, kind, one) for one in found]
+    with transaction.atomic(using=write_db()):
+        Element.objects.using(write_db()).filter(program=unit.program_id).exclude(kind__in=failed).delete()
+        write_rows(rows=rows)
+    yield len(rows)
     if failed:
-        raise LoyaltyError(f"parts that could not be counted: {', '.join(failed)}")
+        raise LoyaltyError(", ".join(f"{kind}: {in_short(error)}" for kind, error in failed.items()))
 
 
 def year_of(*, unit: Unit, at: datetime) -> YearOfUnit:

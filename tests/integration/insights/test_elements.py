@@ -20,8 +20,9 @@ from loyalty_oscar.insights.referrals import elements as friends
 from loyalty_oscar.journeys.carrying import carry_out_one
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.occasions import is_held_out
+from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.people.models import Receipt
-from loyalty_oscar.program.models import JobRun, Member, PointWorth
+from loyalty_oscar.program.models import JobRun, Member, PointWorth, Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim, ClaimStep
 from loyalty_oscar.referrals.models import Referral
@@ -531,6 +532,15 @@ class TestAPartOfAStores:
         counted(unit)
         assert not Element.objects.filter(kind="stamps").exists()
 
+    def test_of_a_program_that_fails_keep_no_other_from_being_counted(self, unit):
+        members(unit, 1)
+        other = ProgramFactory(code="other", is_default=False, live__at=NOW - timedelta(days=400)).unit
+        members(other, 1)
+        Program.objects.filter(pk=unit.program_id).update(time_zone="Mars/Olympus")
+        with pytest.raises(LoyaltyError, match=r"parts that could not be counted: .*Mars/Olympus"):
+            list(count_elements(at=NOW))
+        assert {row.program_id for row in Element.objects.all()} == {other.program_id}
+
     def test_that_fails_keeps_what_was_counted_and_says_of_when_it_is(self, unit, monkeypatch):
         members(unit, 1)
         says(a_campaign(unit, "birthday"))
@@ -542,7 +552,8 @@ class TestAPartOfAStores:
         monkeypatch.setattr(RuleParts, "__call__", fails)
         list(jobs.run(only="rollups-parts", at=NOW))
         error = JobRun.objects.get(name="rollups-parts").error
-        assert error == "LoyaltyError: parts that could not be counted: rules of club (ValueError: no)"
+        assert error.startswith("LoyaltyError: parts that could not be counted: ")
+        assert error.endswith(" (LoyaltyError: rules: ValueError: no)")
         told = [finding.text for finding in examine(at=NOW) if finding.about == "jobs"]
         assert any(error in text for text in told), told
         rows = elements_of(unit=unit)
