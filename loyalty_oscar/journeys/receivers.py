@@ -66,7 +66,6 @@ def climbed(sender: Any, member_id: int, program_id: int, rank: int, at: datetim
 
 def fell(sender: Any, program_id: int, losses: Sequence[Loss], at: datetime, **kwargs: Any) -> None:
     """Take back what campaigns planned or brought for levels that a return took; what earlier climbs brought stays."""
-    read_versions()
     for row in _of_lost_levels(program_id, losses):
         undo(occurrence_id=row.pk, because=Because("campaign_withdrawn", name=row.campaign.name), at=at)
 
@@ -79,6 +78,7 @@ def would_fall(sender: Any, program_id: int, losses: Sequence[Loss], at: datetim
 
 def _of_lost_levels(program_id: int, losses: Sequence[Loss]) -> Iterator[Occurrence]:
     """Yield what campaigns planned or brought for these levels, all members together: budgets in order of key."""
+    read_versions()
     campaigns = [one for one in all_campaigns(program_id=program_id) if one.occasion == LEVEL]
     if not campaigns:
         return
