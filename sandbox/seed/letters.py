@@ -9,7 +9,6 @@ from typing import Any
 
 from oscar.core.loading import get_model
 
-from loyalty_oscar.extend import act
 from loyalty_oscar.journeys.models import Campaign, CampaignText
 from loyalty_oscar.journeys.ready import add_ready
 from loyalty_oscar.people.consents import ask, confirm
@@ -85,7 +84,7 @@ MORE: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
         {"question": "farewell", "months": 3},
         0,
         "Goodbye, {first_name}?",
-        "Hello {first_name},\n\nyou told us that you leave. Will you say why? Your paws wait for you.\n\n{shop}",
+        "Hello {first_name},\n\nyou ordered three months ago. Will you say why not since? Your paws wait.\n\n{shop}",
     ),
     "dog-days": (
         "day",
@@ -110,8 +109,6 @@ WAIT = ("come-in", "new-level")
 APART, FOR_HOMES = 24, {"dog-days": "dogs", "cat-days": "cats"}
 #: Who joined after the others had allowed letters: the day from today on which they do.
 CAME_LATER = {"joined@example.com": -7, "goal@example.com": -57, "level@example.com": -16, "returned@example.com": -25}
-#: Who says that she leaves, and on which day from today.
-LEAVES, LEFT = "leaving@example.com", -18
 #: Whom "Just so" may come to: chance is to change no number that the pages of the docs show.
 SURPRISED = ("slipping@example.com", "late@example.com", "away@example.com")
 #: Groups of members by what they bought within a year: code -> name, and the range with its goods.
@@ -129,7 +126,6 @@ def happenings(*, today: datetime) -> Iterator[Happening]:
     for number, (email, days) in enumerate(CAME_LATER.items()):
         at = ten_oclock(today=today, days=days) + timedelta(minutes=number)
         yield Happening(at=at, do=partial(_allow_later, email))
-    yield Happening(at=ten_oclock(today=today, days=LEFT), do=_say_that_she_leaves)
 
 
 def _set_up(player: Any, at: datetime) -> None:
@@ -191,8 +187,3 @@ def _allow_later(email: str, player: Any, at: datetime) -> None:
         said = "Write to me about gifts, goods and questions."
         row = ask(member=account.member, purpose="letters", words=said, language="en", at=at)
         confirm(consent_id=row.pk, at=at)
-
-
-def _say_that_she_leaves(player: Any, at: datetime) -> None:
-    last = get_model("order", "Order").objects.filter(user=player.users[LEAVES]).order_by("-pk").first()
-    act(user=player.users[LEAVES], occasion="leaving", detail=str(last.pk))
