@@ -55,8 +55,9 @@ sandbox: $(VENV)/.sandbox ## Serve a demo shop at http://127.0.0.1:8000
 	$(PY) manage.py loyalty_run --every 30 & jobs=$$!; \
 	$(PY) manage.py runserver $(HOST):$(PORT) & shop=$$!; wait $$shop
 
-# Longest first: so that with two at a time none is left to run alone in the end.
-PARTS := test-integration test-crowds test-sqlite test-functional test-projects test-browser
+# Longest first: so that with two at a time none is left to run alone in the end. In a new checkout each of the first
+# two makes the template of its own kind of database, where two of one kind would wait for each other.
+PARTS := test-integration test-sqlite test-crowds test-functional test-projects test-browser
 
 test: $(VENV)/.all ## Everything but the long runs, on SQLite and a real PostgreSQL; JOBS parts at a time
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(PARTS)

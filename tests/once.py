@@ -28,6 +28,8 @@ WRITES = re.compile(r'(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM) "(\w+)"'
 #: What stands in every database that was migrated.
 MIGRATED = {*FILLED, "auth_group", "django_migrations"}
 READS = ("SELECT", "SAVEPOINT", "RELEASE")
+#: A setting for which a shop is told apart, and not told anew.
+ADDRESSES = {"ROOT_URLCONF"}
 PLAIN = (str, int, bool, type(None), Decimal, date, datetime, timedelta)
 
 
@@ -65,7 +67,8 @@ patches = MonkeyPatch()
 
 def once(tell: Callable[..., Any]) -> Callable[..., Any]:
     """
-    Let a function that makes a shop in an empty database do so once for the same arguments, clock and language.
+    Let a function that makes a shop in an empty database do so once for the same arguments, clock, language and
+    addresses.
 
     It is called each time where the difference could matter: where a test commits, patches the code, has settings of
     its own, or wrote anything that the function would meet in its tables.
@@ -73,11 +76,12 @@ def once(tell: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(tell)
     def told(*args: Any, **kwargs: Any) -> Any:
-        is_another = isinstance(settings._wrapped, UserSettingsHolder) or patches._setattr or patches._setitem
+        is_another = own_settings() - ADDRESSES or patches._setattr or patches._setitem
         if is_another or not connection.in_atomic_block or not is_plain([args, kwargs]):
             return tell(*args, **kwargs)
         moment = clock._moved.get() or clock.now().date()
-        key = (tell.__module__, tell.__qualname__, repr((args, kwargs)), moment, translation.get_language())
+        here = moment, translation.get_language(), settings.ROOT_URLCONF
+        key = (tell.__module__, tell.__qualname__, repr((args, kwargs)), *here)
         if key not in _told:
             return first(key, lambda: tell(*args, **kwargs))
         if mail.outbox or not_empty(_told[key].tables):
@@ -107,6 +111,15 @@ def first(key: Any, tell: Callable[[], Any]) -> Any:
         rows, waiting = [rows_of(table) for table in tables], connection.run_on_commit[before:]
         _told[key] = Told(list(tables), rows, waiting, deepcopy(mail.outbox), deepcopy(result))
     return result
+
+
+def own_settings() -> set[str]:
+    """The settings that are other than those of the shop in which the tests run."""
+    names, holder = set(), settings._wrapped
+    while isinstance(holder, UserSettingsHolder):
+        names |= holder._deleted | {name for name in vars(holder) if name.isupper()}
+        holder = holder.default_settings
+    return names
 
 
 def is_plain(value: Any) -> bool:

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 START_SECONDS = 30
 
@@ -111,7 +112,11 @@ def unprivileged(folder: Path, pginstall: Path) -> tuple[Path, dict]:
 
 @contextlib.contextmanager
 def postgres(cluster: Path | None = None) -> Iterator[str]:
-    """A PostgreSQL server of its own, empty or on a copy of a cluster's files; yields `postgres://…:PORT/postgres`."""
+    """
+    A PostgreSQL server of its own, empty or on a copy of a cluster's files; yields its address.
+
+    It listens in its folder alone: what is asked and answered goes through no network, which costs a third less.
+    """
     import psycopg
 
     with tempfile.TemporaryDirectory(prefix="loyalty-postgres-", ignore_cleanup_errors=True) as name:
@@ -128,8 +133,8 @@ def postgres(cluster: Path | None = None) -> Iterator[str]:
         port = free_port()
         options = {
             "port": port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
+            "listen_addresses": "",
+            "unix_socket_directories": folder,
             "max_connections": 200,
             "fsync": "off",
             "synchronous_commit": "off",
@@ -138,7 +143,7 @@ def postgres(cluster: Path | None = None) -> Iterator[str]:
         command = [str(pginstall / "bin" / "postgres"), "-D", "data"]
         for key, value in options.items():
             command += ["-c", f"{key}={value}"]
-        url = f"postgres://loyalty@127.0.0.1:{port}/postgres"
+        url = address_of({"USER": "loyalty", "NAME": "postgres", "HOST": folder, "PORT": port})
 
         def ready() -> bool:
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
@@ -174,6 +179,11 @@ def redis() -> Iterator[str]:
         command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         with server(command, folder=Path(name), ready=ready):
             yield url
+
+
+def address_of(at: Mapping[str, Any]) -> str:
+    """The `postgres://` address of a database, by Django's settings of it."""
+    return f"postgres://{at['USER']}:{at.get('PASSWORD', '')}@/{at['NAME']}?host={at['HOST']}&port={at['PORT']}"
 
 
 def database(name: str, *, cluster: Callable[[], Path] = lambda: None) -> dict:

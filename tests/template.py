@@ -21,14 +21,13 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests import services
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".migrated"
 #: How seldom garbage is sought: a migrate makes hundreds of classes at each step, and nearly all of them stay.
-SELDOM = (50_000, 20, 100)
+SELDOM = (500_000, 20, 100)
 #: So many states of the migrations are kept of each kind: for some branches and environments of one checkout.
 KEPT = 4
 
@@ -73,9 +72,9 @@ def cluster(apps: Iterable[str]) -> Path:
 
     def make(path: Path) -> None:
         with services.postgres() as url:
-            at = urlsplit(url)
-            make_on_server({"HOST": at.hostname, "PORT": at.port, "USER": at.username}, name, url=url)
-            server = services.started[at.port]
+            at = services.database(url)
+            make_on_server(at, name, url=url)
+            server = services.started[int(at["PORT"])]
             server.stop()  # Only what a server wrote at its end is whole.
             shutil.copytree(server.folder / "data", path)
 

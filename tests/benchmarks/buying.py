@@ -182,7 +182,7 @@ def fit(board: Board, rows: Sequence[Row]) -> None:
         lives = alive(seen)
     except ImportError:
         lives = {}
-        board.say("BG/NBD", "lifetimes is not installed")
+        board.say("BG/NBD", "lifetimes is not installed: it comes with the extra `cdnow`")
     for least, who in ((1, "all"), (3, "with a rhythm of their own")):
         some = {customer: scores[customer] for customer, days in seen.items() if len(days) >= least}
         late = [customer for customer, wait in some.items() if wait >= 1]

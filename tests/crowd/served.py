@@ -61,7 +61,7 @@ def a_server(*, atomic=False, broken="", search_path="public"):
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "LOYALTY_TEST_ATOMIC": "1" if atomic else "",
         "LOYALTY_TEST_BROKEN": broken,
-        "LOYALTY_TEST_DB": f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}",
+        "LOYALTY_TEST_DB": services.address_of(at),
         "PGOPTIONS": f"-c search_path={search_path}",
         "PYTHONPATH": str(ROOT),
     }

@@ -20,6 +20,7 @@ from django import forms
 from django.contrib.sites.models import Site
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.forms import formsets
 from django.forms.formsets import BaseFormSet
 from django.test import Client
 from django.urls import reverse
@@ -102,6 +103,14 @@ class Door:
 
 
 # The shop ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_lists():
+    """Where somebody sends a million rows, Django makes no two thousand forms of them: two hundred say the same."""
+    with pytest.MonkeyPatch.context() as patch:  # Not the test's own, which would make each shop anew.
+        patch.setattr(formsets, "DEFAULT_MAX_NUM", 100)
+        yield
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 from django.db import connections
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
@@ -36,10 +36,16 @@ CHANGES = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def addresses():
+    """Those of the gateway, for the whole module: of other addresses Django makes its tables anew."""
+    with override_settings(ROOT_URLCONF="tests.functional.gateway_urls"):
+        yield
+
+
 @pytest.fixture(autouse=True, params=[False, True], ids=["autocommit", "atomic requests"])
-def gateway(request, settings, monkeypatch):
+def gateway(request, monkeypatch):
     """A shop with a gateway, whose requests are transactions or are not."""
-    settings.ROOT_URLCONF = "tests.functional.gateway_urls"
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", request.param)
     monkeypatch.setattr(get_class("checkout.views", "PaymentDetailsView"), "handle_payment", gateway_urls.sent_away)
     gateway_urls.asked.clear()

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.models.signals import pre_save
-from django.test import Client
+from django.test import Client, override_settings
 from oscar.core.loading import get_model
 from oscar.test import factories
 from rest_framework.authtoken.models import Token
@@ -60,10 +60,16 @@ class Customer:
         return self.call("post", "/api/checkout/", {"basket": basket, "shipping_address": address, **sent})
 
 
+@pytest.fixture(autouse=True, scope="module")
+def addresses():
+    """Those of both APIs, for the whole module: of other addresses Django makes its tables anew."""
+    with override_settings(ROOT_URLCONF="tests.functional.headless_urls"):
+        yield
+
+
 @pytest.fixture(autouse=True)
-def headless(settings):
+def headless():
     """It is noon on 6 May 2026 in a shop that serves APIs."""
-    settings.ROOT_URLCONF = "tests.functional.headless_urls"
     factories.CountryFactory(iso_3166_1_a2="DE", is_shipping_country=True)
     with clock.at(TODAY):
         yield

@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 from oscar.test import factories
@@ -88,10 +88,16 @@ def a_shop():
     return SimpleNamespace(unit=unit, carrier=carrier, bed=bed, category=category, sale=sale)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def headless():
+    """For the whole module: of other addresses Django makes its tables anew."""
+    with override_settings(ROOT_URLCONF="tests.functional.headless_urls"):
+        yield
+
+
 @pytest.fixture
-def shop(settings):
+def shop():
     found = a_shop()
-    settings.ROOT_URLCONF = "tests.functional.headless_urls"
     with searching_tables():
         yield found
 

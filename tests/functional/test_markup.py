@@ -1,12 +1,13 @@
 """Words that people type are words, never markup: on our pages, in the admin, and in what Oscar prints as safe."""
 
+from copy import deepcopy
 from unittest.mock import patch
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import models, transaction
 from django.forms import Select
 from django.template import Context, Template
 from django.test import Client
@@ -18,6 +19,7 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.journeys.models import Case
 from loyalty_oscar.program.models import JobRun, Program, Unit
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.redemption.offer import all_offers
 from loyalty_oscar.shop.tiers.conditions import keep_in_step, our_conditions
 from loyalty_oscar.testing import clock
@@ -76,20 +78,29 @@ def mark_all():
     return marked
 
 
-@pytest.fixture
-def shop():
+@pytest.fixture(scope="module")
+def told(django_db_setup, django_db_blocker):
     """The shop in which Zoe went through everything, every word of it marked, with offers and vouchers for levels."""
-    seen = everything(between=mark_all)
-    seen.marked = mark_all()
-    Sale.objects.update(ends_at=day(12, 31))
-    keep_in_step()
-    offer = ConditionalOfferFactory(name=f"{MARK}o", condition=our_conditions().first())
-    seen.voucher = get_model("voucher", "Voucher").objects.create(
-        name=f"{MARK}v", code="MARKED", start_datetime=day(1, 1), end_datetime=day(12, 31)
-    )
-    seen.voucher.offers.add(offer)
-    seen.bone = a_product(f"{MARK}bone", "20.00")
-    return seen
+    with django_db_blocker.unblock(), transaction.atomic():
+        seen = everything(between=mark_all)
+        seen.marked = mark_all()
+        Sale.objects.update(ends_at=day(12, 31))
+        keep_in_step()
+        offer = ConditionalOfferFactory(name=f"{MARK}o", condition=our_conditions().first())
+        seen.voucher = get_model("voucher", "Voucher").objects.create(
+            name=f"{MARK}v", code="MARKED", start_datetime=day(1, 1), end_datetime=day(12, 31)
+        )
+        seen.voucher.offers.add(offer)
+        seen.bone = a_product(f"{MARK}bone", "20.00")
+        yield seen
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def shop(told, db):
+    """The same shop for every test, which undoes what it does."""
+    forget_cache()
+    return deepcopy(told)
 
 
 def raw(client, addresses):

@@ -45,6 +45,11 @@ class TestAShopThatIsToldAgain:
         assert taken_back(lambda: a_club(hold_days=3))[0].program.hold_days == 3
         assert taken_back(a_club)[0].program.hold_days == 14
 
+    def test_stands_among_any_addresses(self, settings):
+        settings.ROOT_URLCONF = "tests.functional.headless_urls"
+        taken_back(a_club)
+        assert taken_back(a_club)[2] < 20
+
     def test_can_be_worked_with(self):
         taken_back(a_club)
         unit = a_club()

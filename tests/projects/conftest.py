@@ -1,13 +1,17 @@
 """
-The life of each project with us, as a chain of fixtures: each stage stands on a copy of the database before it.
+The life of each project with us, as a chain of fixtures: past, installed, begun, traded, used, climbed, left, gone.
 
-    past -> installed -> begun -> traded -> used -> climbed -> left -> gone
+    past -> installed -> selling (begun, traded, used) -> going (climbed, left, farewell) -> gone
+
+Each of these is a process of its own on a copy of the database before it: a Django that starts costs seconds.
 
 Nothing is asserted here; `test_install.py` reads what each stage found.
 """
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -28,6 +32,11 @@ class Stage:
     def next(self, name: str, *steps: str, loyalty: bool = True) -> "Stage":
         shop = self.shop.on(name)
         return Stage(shop=shop, found=shop.do(*steps, loyalty=loyalty))
+
+    def live(self, name: str, stages: Mapping[str, Sequence[str]]) -> dict[str, "Stage"]:
+        """Go on through these stages, in one process and on one copy of the database; answers with each."""
+        shop = self.shop.on(name)
+        return {stage: Stage(shop=shop, found=found) for stage, found in shop.live(stages).items()}
 
 
 @pytest.fixture(scope="session")
@@ -98,46 +107,84 @@ def installed(cell, past) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def begun(cell, installed) -> Stage:
+def selling(cell, installed) -> dict[str, Stage]:
+    """The shop while it sells: its stages, lived in one process."""
+    stages = {
+        "begun": [":loyalty_setup", ":loyalty_setup --live", ":loyalty_run", "books", ":loyalty_doctor", "pages"],
+        "traded": ["buy", "checkout", "books", ":loyalty_audit"],
+        "used": ["use", "books", ":loyalty_doctor --rehearse", ":loyalty_run", ":loyalty_audit"],
+    }
+    return installed.live(f"{cell}-used", stages)
+
+
+@pytest.fixture(scope="session")
+def begun(selling) -> Stage:
     """The merchant's program is live."""
-    steps = [":loyalty_setup", ":loyalty_setup --live", ":loyalty_run", "books", ":loyalty_doctor", "pages"]
-    return installed.next(f"{cell}-begun", *steps)
+    return selling["begun"]
 
 
 @pytest.fixture(scope="session")
-def traded(cell, begun) -> Stage:
+def traded(selling) -> Stage:
     """People have bought, and one of them has sent something back."""
-    return begun.next(f"{cell}-traded", "buy", "checkout", "books", ":loyalty_audit")
+    return selling["traded"]
 
 
 @pytest.fixture(scope="session")
-def used(cell, traded) -> Stage:
+def used(selling) -> Stage:
     """A customer has paid with points, sent a unit back, and set points aside for the next basket."""
-    rehearsal = ":loyalty_doctor --rehearse"
-    return traded.next(f"{cell}-used", "use", "books", rehearsal, ":loyalty_run", ":loyalty_audit")
+    return selling["used"]
 
 
 @pytest.fixture(scope="session")
-def climbed(cell, used) -> Stage:
+def exports(cell, tmp_path_factory) -> Path:
+    """Where our rows are written before we go."""
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="session")
+def going(cell, used, exports) -> dict[str, Stage]:
+    """The shop until we go: its stages, lived in one process."""
+    stages = {
+        "climbed": ["club", ":loyalty_run", "books", ":loyalty_audit", ":loyalty_doctor"],
+        "left": ["leave", "books", ":loyalty_audit", ":loyalty_doctor"],
+        "farewell": [f":loyalty_uninstall --yes --export {exports}"],
+    }
+    return used.live(f"{cell}-gone", stages)
+
+
+@pytest.fixture(scope="session")
+def climbed(going) -> Stage:
     """The club has a level, a sale that opens to it first, a friend brought in and a campaign; the jobs have run."""
-    return used.next(f"{cell}-climbed", "club", ":loyalty_run", "books", ":loyalty_audit", ":loyalty_doctor")
+    return going["climbed"]
 
 
 @pytest.fixture(scope="session")
-def left(cell, climbed) -> Stage:
+def left(going) -> Stage:
     """The newcomer has deleted the profile."""
-    return climbed.next(f"{cell}-left", "leave", "books", ":loyalty_audit", ":loyalty_doctor")
+    return going["left"]
 
 
 @pytest.fixture(scope="session")
-def gone(cell, left, tmp_path_factory) -> Stage:
+def gone(going, exports) -> Stage:
     """We have been uninstalled, and our apps are out."""
-    exports = tmp_path_factory.mktemp("exports")
-    goodbye = f":loyalty_uninstall --yes --export {exports}"
-    uninstalled = left.next(f"{cell}-gone", goodbye)
-    without = uninstalled.shop.do(
-        ":check", ":migrate --check", "traces", "pages", "plain", "checkout", "leave", loyalty=False
-    )
+    farewell = going["farewell"]
+    steps = [":check", ":migrate --check", "traces", "pages", "plain", "checkout", "leave"]
+    [goodbye] = farewell.found.values()
     exported = {path.stem: len(path.read_text().splitlines()) for path in exports.iterdir()}
-    found = without | {"goodbye": uninstalled.found[goodbye], "exported": exported}
-    return Stage(shop=uninstalled.shop, found=found)
+    found = farewell.shop.do(*steps, loyalty=False) | {"goodbye": goodbye, "exported": exported}
+    return Stage(shop=farewell.shop, found=found)
+
+
+@pytest.fixture(scope="session")
+def full_past(migrated) -> Shop:
+    """The full shop before us, with customers and orders."""
+    shop = migrated("full", loyalty=False).on("full-with-a-past")
+    shop.do("past", loyalty=False)
+    return shop
+
+
+@pytest.fixture(scope="session")
+def full_with_us(migrated) -> Stage:
+    """The full shop, with us from its first day, whose customers have paid with points."""
+    shop = migrated("full", loyalty=True).on("full-with-us")
+    return Stage(shop=shop, found=shop.do("past", ":loyalty_setup --live", "use"))

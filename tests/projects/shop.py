@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -96,6 +97,12 @@ class Shop:
         Raises RuntimeError with the last words of a process that fails. A command that exits with an error is no
         failure of the process: its code stands in what it found.
         """
+        return self.live({"": steps}, loyalty=loyalty, without=without)[""]
+
+    def live(
+        self, stages: Mapping[str, Sequence[str]], *, loyalty: bool = True, without: str = ""
+    ) -> dict[str, dict[str, dict]]:
+        """Do the steps of all these stages in one process; answers with what each step found, by stage and name."""
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": f"tests.projects.{self.project}.settings",
             "LOYALTY_INSTALLED": str(int(loyalty)),
@@ -103,8 +110,11 @@ class Shop:
             "PROJECT_DATABASE": json.dumps(self.server.settings(self.database)),
             "PROJECT_MEDIA": str(self.media),
         }
+        steps = [step for each in stages.values() for step in each]
         command = [sys.executable, "-m", "tests.projects.run", *steps]
         process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if process.returncode:
             raise RuntimeError(f"{self.project}: {' '.join(steps)}\n{process.stdout[-2000:]}\n{process.stderr[-4000:]}")
-        return dict(zip(steps, map(json.loads, process.stdout.splitlines()), strict=True))
+        found = [json.loads(line) for line in process.stdout.splitlines()]
+        assert len(found) == len(steps)
+        return {stage: {step: found.pop(0) for step in each} for stage, each in stages.items()}

@@ -161,11 +161,11 @@ class TestARehearsal:
         assert used.found[":loyalty_doctor --rehearse"]["exit"] == 0, used.found[":loyalty_doctor --rehearse"]["said"]
 
     def test_leaves_no_trace(self, cell, used):
-        before = used.next(f"{cell}-rehearsed", "books", ":loyalty_doctor --rehearse --json")
-        after = before.next(f"{cell}-rehearsed-again", "books")
+        rehearsal = ":loyalty_doctor --rehearse --json"
+        found = used.live(f"{cell}-rehearsed", {"before": ["books"], "rehearsed": [rehearsal], "after": ["books"]})
 
-        assert before.found[":loyalty_doctor --rehearse --json"]["exit"] == 0
-        assert after.found["books"] == before.found["books"]
+        assert found["rehearsed"].found[rehearsal]["exit"] == 0
+        assert found["after"].found == found["before"].found
 
 
 class TestACustomerWhoDeletesTheProfile:
@@ -199,12 +199,12 @@ EARNED = [32]
 
 class TestAShopThatDropsAFeature:
     @pytest.mark.parametrize("feature", FEATURES)
-    def test_owes_no_migration_and_sells_as_before(self, migrated, tmp_path, feature):
-        shop = migrated("full", loyalty=True).on(f"full-drops-{feature}")
+    def test_owes_no_migration_and_sells_as_before(self, full_with_us, tmp_path, feature):
+        shop = full_with_us.shop.on(f"full-drops-{feature}")
         farewell = f":loyalty_uninstall --app {feature} --yes --export {tmp_path}"
         steps = [":migrate --check", OWES_NOTHING, ":check --fail-level WARNING", ":loyalty_doctor --rehearse"]
 
-        dropped = shop.do("past", ":loyalty_setup --live", "use", farewell)
+        dropped = full_with_us.found | shop.do(farewell)
         found = shop.do(*steps, "pages", "checkout", "traces", without=f"loyalty_oscar.{feature}")
 
         assert [result for result in dropped.values() if result.get("exit")] == []
@@ -217,9 +217,9 @@ class TestAShopThatDropsAFeature:
 
 class TestAShopThatListsSomeFeatures:
     @pytest.mark.parametrize("listed", [[], *([name] for name in FEATURES)], ids=lambda names: "".join(names) or "none")
-    def test_migrates_owes_nothing_and_sells(self, migrated, listed):
+    def test_migrates_owes_nothing_and_sells(self, full_past, listed):
         without = " ".join(f"loyalty_oscar.{name}" for name in FEATURES if name not in listed)
-        shop = migrated("full", loyalty=False).on(f"full-lists-{'-'.join(listed) or 'none'}")
+        shop = full_past.on(f"full-lists-{'-'.join(listed) or 'none'}")
         commands = [
             *(":migrate", OWES_NOTHING, ":check --fail-level WARNING", ":loyalty_setup --live", ":loyalty_run"),
             *(":loyalty_doctor", ":loyalty_doctor --rehearse", ":loyalty_audit"),
@@ -227,7 +227,6 @@ class TestAShopThatListsSomeFeatures:
         use = ["use"] if "redemption" in listed else []
         campaign = ["campaign"] if "journeys" in listed else []
 
-        shop.do("past", loyalty=False)
         found = shop.do(*commands[:5], "checkout", *use, *campaign, "pages", *commands[5:], without=without)
 
         assert [found[step]["said"] for step in commands if found[step]["exit"]] == []

@@ -22,7 +22,7 @@ from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import a_program, clock
 from tests.orders import place
 from tests.projects.shop import ROOT
-from tests.services import free_port
+from tests.services import address_of, free_port
 
 pytestmark = [
     pytest.mark.celery,
@@ -49,8 +49,7 @@ def broker(url):
 @contextmanager
 def worker(url):
     """A worker process on this test's database; its log is shown where the test fails."""
-    there = connection.settings_dict
-    address = f"postgres://{there['USER']}@{there['HOST']}:{there['PORT']}/{there['NAME']}"
+    address = address_of(connection.settings_dict)
     environment = os.environ | {"LOYALTY_TEST_DB": address, "CELERY_BROKER_URL": url}
     environment |= {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "-m", "celery", "-A", "tests.celery_app", "worker", "--pool", "solo", "-l", "INFO"]

@@ -36,8 +36,7 @@ AWAY = 3
 @contextmanager
 def jobs(*options):
     """`loyalty_run` in a process of its own on this test's database; yields it, with its output in files."""
-    there = connection.settings_dict
-    address = f"postgres://{there['USER']}@{there['HOST']}:{there['PORT']}/{there['NAME']}"
+    address = services.address_of(connection.settings_dict)
     environment = os.environ | {"LOYALTY_TEST_DB": address, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "-m", "django", "loyalty_run", *options]
     with subprocess.Popen(
