@@ -2,15 +2,13 @@
 
 import pytest
 
-from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_product
+from tests.integration.tiers.ladders import a_club_with_levels
+from tests.storefront import a_product
 
 
 @pytest.fixture
 def unit():
-    unit = a_club()
-    a_ladder(unit=unit)
-    return unit
+    return a_club_with_levels()
 
 
 @pytest.fixture

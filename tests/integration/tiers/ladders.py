@@ -20,6 +20,14 @@ def a_ladder(*, unit=None, silver=15_000, gold=40_000, bronze=1, percents=(100, 
     return LadderFactory(program=unit.program, **fields)
 
 
+@once
+def a_club_with_levels():
+    """The Paw Club with its usual levels; returns its unit."""
+    unit = a_club()
+    a_ladder(unit=unit)
+    return unit
+
+
 def known(ladder):
     """The ladder in force, read again."""
     forget_cache()
