@@ -415,6 +415,8 @@ class TestWhatTheStoreTells:
         assert_clean()
 
 
+# As in a shop each step commits: PostgreSQL would take a thousand rows that nobody committed yet for none.
+@pytest.mark.django_db(transaction=True)
 class TestTheBudget:
     def test_of_a_hundred_is_kept_where_a_thousand_are_due_in_a_night(self, unit):
         joined = join_many(program=unit.program, joined_at={a_user(f"m{n}@example.com").pk: TODAY for n in range(1000)})
