@@ -249,7 +249,7 @@ def take_points(browser: Any, address: str, *, bed: str) -> None:
     admin.page.click("text=Double paws on dog beds")
     admin.page.wait_for_load_state()
     admin.shoot("admin-rule", height=840)
-    admin.go("/dashboard/users/?email=member@example.com")
+    admin.go("/dashboard/users/?search=&email=member@example.com")
     admin.page.locator("a[href*='/dashboard/users/']:has-text('member@example.com')").first.click()
     admin.page.wait_for_load_state()
     admin.shoot("dashboard", show="[data-loyalty=available]")

@@ -85,7 +85,7 @@ OF_A_MEMBER = {
 }
 #: Pages of campaigns that say what came of them, by the name of the picture.
 OF_CAMPAIGNS = {"campaign-result": "The feast of the Paw Club"}
-CUSTOMER, ORDER = "/dashboard/users/?email=member@example.com", "/dashboard/orders/100302/"
+CUSTOMER, ORDER = "/dashboard/users/?search=&email=member@example.com", "/dashboard/orders/100302/"
 
 
 def name_of(*, model: str) -> str:
