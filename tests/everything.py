@@ -2,6 +2,8 @@
 
 import re
 import tempfile
+from contextlib import contextmanager
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -276,6 +278,20 @@ def _is_refused(seen):
     with patch("django.core.mail.backends.locmem.EmailBackend", Refusing):
         for hours in range(0, 24 * 60, 12):
             list(jobs.run(only="messages", at=at + timedelta(hours=hours)))
+
+
+@contextmanager
+def lived_once(blocker):
+    """What is lived within it stands for all tests of a module, and is undone after them; each has a copy: `again`."""
+    with blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def again(seen):
+    """What was seen, for a test that undoes what it does."""
+    forget_cache()
+    return deepcopy(seen)
 
 
 def ours():

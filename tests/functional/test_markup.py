@@ -1,13 +1,12 @@
 """Words that people type are words, never markup: on our pages, in the admin, and in what Oscar prints as safe."""
 
-from copy import deepcopy
 from unittest.mock import patch
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
+from django.db import models
 from django.forms import Select
 from django.template import Context, Template
 from django.test import Client
@@ -19,12 +18,11 @@ from loyalty_oscar.exclusives.models import Sale
 from loyalty_oscar.journeys.models import Case
 from loyalty_oscar.program.models import JobRun, Program, Unit
 from loyalty_oscar.program.operations import touch_version
-from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.redemption.offer import all_offers
 from loyalty_oscar.shop.tiers.conditions import keep_in_step, our_conditions
 from loyalty_oscar.testing import clock
 from loyalty_oscar.tiers.models import Tier
-from tests.everything import everything, ours
+from tests.everything import again, everything, lived_once, ours
 from tests.points import use
 from tests.storefront import a_basket, a_product, a_user, day
 
@@ -81,7 +79,7 @@ def mark_all():
 @pytest.fixture(scope="module")
 def told(django_db_setup, django_db_blocker):
     """The shop in which Zoe went through everything, every word of it marked, with offers and vouchers for levels."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with lived_once(django_db_blocker):
         seen = everything(between=mark_all)
         seen.marked = mark_all()
         Sale.objects.update(ends_at=day(12, 31))
@@ -93,14 +91,12 @@ def told(django_db_setup, django_db_blocker):
         seen.voucher.offers.add(offer)
         seen.bone = a_product(f"{MARK}bone", "20.00")
         yield seen
-        transaction.set_rollback(True)
 
 
 @pytest.fixture
 def shop(told, db):
     """The same shop for every test, which undoes what it does."""
-    forget_cache()
-    return deepcopy(told)
+    return again(told)
 
 
 def raw(client, addresses):

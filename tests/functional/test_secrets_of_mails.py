@@ -1,7 +1,6 @@
 """What only the owner of a mailbox may know stands in the mail alone: in no table, and on no page of the account."""
 
 import re
-from copy import deepcopy
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
@@ -9,16 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
-from django.db import transaction
 from django.urls import resolve, reverse
 from oscar.core.loading import get_class, get_model
 
 import loyalty_oscar
 from loyalty_oscar.journeys.questions import questions
-from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.notices.letters import page_of
 from loyalty_oscar.testing import clock
-from tests.everything import cells, everything
+from tests.everything import again, cells, everything, lived_once
 from tests.storefront import day
 
 pytestmark = pytest.mark.django_db
@@ -56,21 +53,19 @@ def told(django_db_setup, django_db_blocker):
         written.add(code)
         return render(self, code, context)
 
-    with django_db_blocker.unblock(), transaction.atomic():
+    with lived_once(django_db_blocker):
         with patch.object(type(kinds.objects), "get_and_render", noted):
             seen = everything.__wrapped__()  # Lived anew: what happens meanwhile is looked at.
         seen.written = written
         numbers = get_model("order", "Order").objects.values_list("number", flat=True)
         seen.public = {*questions.get("problem").choices, seen.sale.code, *numbers}
         yield seen
-        transaction.set_rollback(True)
 
 
 @pytest.fixture
 def life(told, db):
     """The same life for every test, which undoes what it does."""
-    forget_cache()
-    return deepcopy(told)
+    return again(told)
 
 
 def pages_of(client, user):
