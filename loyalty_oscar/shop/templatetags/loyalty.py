@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import lru_cache, partial, wraps
 from typing import Any
 
@@ -210,9 +211,19 @@ def loyalty_named_delivery(order: Any) -> NamedDelivery:
 
 @register.simple_tag(takes_context=True)
 def loyalty_order_mail(context: Context, order: Any) -> str:
-    """Write into the confirmation of an order what features have to say of it, a line each; needs no request."""
-    said = contributions.render("mail:order", subject=order, request=None, inside=context)
-    return SafeString("\n".join(piece.strip() for piece in said))
+    """
+    Write into the confirmation of an order what features have to say of it, a line each; needs no request.
+
+    It is plain text, so an HTML body escapes it. Oscar renders both bodies of a mail from one dictionary, where it
+    stands for the second.
+    """
+    mail, name = context.dicts[:2][-1], f"loyalty_order_mail_{order and order.pk}"
+    if name not in mail:
+        plain = copy(context)
+        plain.autoescape = False
+        said = contributions.render("mail:order", subject=order, request=None, inside=plain)
+        mail[name] = "\n".join(str(piece).strip() for piece in said)
+    return mail[name]
 
 
 @register.filter

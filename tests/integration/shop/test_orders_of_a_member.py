@@ -119,6 +119,19 @@ class TestTheConfirmation:
             mail.outbox[-1].body.replace("\xa0", " ")
         )
 
+    def test_is_asked_for_once_for_both_bodies_and_says_names_as_they_are_written(self):
+        unit = a_club()
+        unit.names = {"en": {"one": "Frida's <i>paw</i>", "other": "Frida's <i>paws</i>"}}
+        unit.save()
+        order = buy(a_user(), (a_product(), 1), on=day(5, 1))
+        dispatcher = get_class("order.utils", "OrderDispatcher")()
+        with clock.at(day(5, 1)), CaptureQueriesContext(connection) as found:
+            dispatcher.send_order_placed_email_for_user(order, {"order": order})
+        assert len([query for query in found if "earning_award" in query["sql"]]) == 2  # The award and its lines.
+        said, (html, _kind) = mail.outbox[-1].body.replace("\xa0", " "), mail.outbox[-1].alternatives[0]
+        assert "+24 Frida's <i>paws</i>, ready 14 days after delivery." in said
+        assert "+24 Frida&#x27;s &lt;i&gt;paws&lt;/i&gt;, ready 14 days" in html.replace("\xa0", " ")
+
     def test_says_nothing_to_a_guest(self):
         a_club()
         order = buy(a_user(), (a_product(), 1), on=day(5, 1))
