@@ -26,8 +26,8 @@ from .visitors import products_of, sales_for, sales_of_visit, who_visits
 class Limit:
     """How many pieces of a sale this visitor may still have, whatever lies in their basket."""
 
-    def __init__(self, *, sale: Sale, left: int, basket: Any) -> None:
-        self.sale, self.left, self.basket = sale, left, basket
+    def __init__(self, *, sale: Sale, left: int, visit: Visit) -> None:
+        self.sale, self.left, self.visit = sale, left, visit
 
     def left_beside(self, *, product_id: int) -> int:
         """Return how many may be of this product, beside what the basket holds of others in the sale."""
@@ -41,7 +41,8 @@ class Limit:
         return any(line.product_id == product_id for line in self._lines())
 
     def _lines(self) -> Iterable[Any]:
-        return self.basket.all_lines() if self.basket is not None and self.basket.pk is not None else ()
+        basket = self.visit.basket
+        return basket.all_lines() if basket is not None and basket.pk is not None else ()
 
     @property
     def text(self) -> str:
@@ -130,8 +131,8 @@ def limit_of(*, product_id: int, visit: Visit) -> Limit | None:
     ]
     if not found:
         return None
-    held, basket = held_in(visit=visit, at=at), getattr(visit.request, "basket", None)
-    limits = [Limit(sale=sale, left=sale.per_member - held.get(sale.pk, 0), basket=basket) for sale in found]
+    held = held_in(visit=visit, at=at)
+    limits = [Limit(sale=sale, left=sale.per_member - held.get(sale.pk, 0), visit=visit) for sale in found]
     return min(limits, key=lambda limit: limit.left)
 
 
@@ -141,7 +142,7 @@ def held_in(*, visit: Visit, at: datetime) -> Mapping[int, int]:
     if user is None or not user.is_authenticated:
         return {}
     places = visit.once(key=("held", user.pk), load=lambda: held_by_member(user_id=user.pk, at=at))
-    basket = getattr(visit.request, "basket", None) if any(place.slot for place in places) else None
+    basket = visit.basket if any(place.slot for place in places) else None
     own = slot_of(basket=basket) if basket is not None and basket.pk else None
     found: dict[int, int] = {}
     for place in places:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
-from django.utils.functional import cached_property
+from django.utils.functional import SimpleLazyObject, cached_property, empty
 
 from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.ledger.models import Account
@@ -45,6 +45,7 @@ class Visit:
         self.request, self._user, self._once, self._using = request, user, {}, using
         self._prices: PriceContext | None = None
         self._priced_user: Any = None
+        self._asks_for_basket = False
         #: The delivery that the page shows, where it shows any.
         self.shipping_method: Any = None
         #: The slot whose pieces of a sale this request reserved to be paid for; a stranger's are given back after it,
@@ -63,6 +64,25 @@ class Visit:
     def user(self) -> Any:
         """The visitor; read late, because a token is checked long after the middleware."""
         return self._user or getattr(self.request, "user", None)
+
+    @property
+    def basket(self) -> Any:
+        """
+        The basket of this request, for who decides a price: Oscar puts it together when it is first asked for, and asks
+        for prices then, so meanwhile it is the one that is being put together, or None before there is one.
+        """
+        basket = getattr(self.request, "basket", None)
+        if not isinstance(basket, SimpleLazyObject) or basket._wrapped is not empty:
+            return basket
+        begun = getattr(self.request, "_basket_cache", None)
+        if begun is not None or self._asks_for_basket:
+            return begun
+        self._asks_for_basket = True
+        try:
+            bool(basket)
+        finally:
+            self._asks_for_basket = False
+        return basket
 
     @property
     def prices(self) -> PriceContext:

@@ -47,6 +47,16 @@ def had(sale, user, quantity, *, slot="basket:99999"):
     operations.reserve(wanted={sale: quantity}, user_id=user.pk, slot=slot, at=PUBLIC_FROM)
 
 
+def an_offer():
+    """Let the shop take a tenth off everything."""
+    everything = get_model("offer", "Range").objects.create(name="All", includes_all_products=True)
+    condition = get_model("offer", "Condition").objects.create(type="Count", value=1, range=everything)
+    benefit = get_model("offer", "Benefit").objects.create(type="Percentage", value=10, range=everything)
+    return get_model("offer", "ConditionalOffer").objects.create(
+        name="A tenth off", offer_type="Site", condition=condition, benefit=benefit
+    )
+
+
 def lines():
     return list(get_model("basket", "Line").objects.values_list("quantity", flat=True))
 
@@ -99,6 +109,18 @@ class TestTheBasket:
         basket = get_model("basket", "Basket").objects.get(owner=member)
         had(sale, member, 2, slot=f"basket:{basket.pk}")
         assert client.get(reverse("checkout:shipping-address")).status_code == 200
+
+    def test_may_have_what_it_reserved_itself_where_an_offer_asks_for_its_prices(self, client, sale, member, carrier):
+        """Oscar puts a basket together when it is first asked for: offers ask for prices, and prices for the basket."""
+        offer = an_offer()
+        add(client, carrier, 2)
+        basket = get_model("basket", "Basket").objects.get(owner=member)
+        had(sale, member, 2, slot=f"basket:{basket.pk}")
+        assert offer.name in text_of(client.get(BASKET))
+        for address in (carrier.get_absolute_url(), PAGE, reverse("checkout:shipping-address")):
+            assert client.get(address).status_code == 200
+        assert "First on the trail: each member can have 2." in text_of(add(client, carrier, 1))
+        assert lines() == [2]
 
     def test_of_before_the_limit_is_told_at_the_first_step_of_the_checkout(self, client, sale, member, carrier):
         add(client, carrier, 2)
