@@ -220,8 +220,9 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
 
 
 def award_of_order(*, order_id: int) -> Award | None:
-    """Return what an order was found to bring, with its lines, or None where nobody looked yet."""
-    return awards_of(source_kind="order", source_ids=[order_id]).get(order_id)
+    """Return what an order was found to bring, with account and unit, or None where nobody looked yet. One query."""
+    awards = Award.objects.using(write_db()).filter(source_kind="order", source_id=order_id)
+    return awards.select_related("account", "unit__program").first()
 
 
 def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q, Sum
+from django.db.models import Prefetch, Q, Sum
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, version_of, versions, worth_of
 
-from .models import Redemption, UseTerms
+from .models import Claim, Redemption, UseTerms
 from .rules import Limits, Worth
 
 
@@ -74,7 +74,8 @@ def promised(*, redemption: Redemption) -> Worth:
 
 def latest_for(*, slot: str) -> Redemption | None:
     """
-    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. One query.
+    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. Two queries at
+    most.
 
     Its hold may have gone back since (`is_open`).
     """
@@ -84,16 +85,19 @@ def latest_for(*, slot: str) -> Redemption | None:
 def on_basket(*, slot: str, kinds: Q | None = None) -> list[Redemption]:
     """
     Return all that names a slot, newest first: points that are or were set aside for it, each with its hold, account,
-    member, unit and program, and rewards that were put on it, each with its claim, reward, member and program. One
-    query.
+    member, unit and program, and rewards that were put on it, each with its claim, reward, member and program.
+
+    One query where there is nothing, as for nearly all baskets: what belongs to a row is asked for where there is one.
     """
-    found = Redemption.objects.using(write_db()).filter(kinds or Q(), slot=slot).order_by("-pk")
-    points = ("hold__account__member", "hold__account__unit__program")
-    return list(found.select_related(*points, "claim__reward__program__unit", "claim__member"))
+    db = write_db()
+    holds = Hold.objects.using(db).select_related("account__member", "account__unit__program")
+    claims = Claim.objects.using(db).select_related("reward__program__unit", "member")
+    found = Redemption.objects.using(db).filter(kinds or Q(), slot=slot).order_by("-pk")
+    return list(found.prefetch_related(Prefetch("hold", holds), Prefetch("claim", claims)))
 
 
 def open_for(*, slot: str) -> Redemption | None:
-    """Return what is set aside for a slot, as `latest_for` does, or None. One query."""
+    """Return what is set aside for a slot, as `latest_for` does, or None. Two queries at most."""
     found = latest_for(slot=slot)
     return found if found and is_open(redemption=found) else None
 

@@ -33,7 +33,8 @@ INSERT INTO loyalty_tiers_standing (member_id, tier_id, rank, is_current, is_cou
     actor, extensions)
   SELECT m.id, t.id, t.rank, true, true, false, '2025-01-01', '{}', 'system', 0
   FROM loyalty_program_member m JOIN loyalty_tiers_tier t ON t.rank = m.id %% 4;
-INSERT INTO loyalty_people_contact (member_id, language) SELECT id, CASE WHEN id %% 5 = 0 THEN 'de' ELSE '' END
+INSERT INTO loyalty_people_contact (member_id, language, bounced)
+  SELECT id, CASE WHEN id %% 5 = 0 THEN 'de' ELSE '' END, ''
   FROM loyalty_program_member;
 INSERT INTO order_order (number, user_id, site_id, currency, status, total_incl_tax, total_excl_tax, shipping_incl_tax,
     shipping_excl_tax, shipping_method, shipping_code, guest_email, date_placed, analytics_tracked)

@@ -20,7 +20,7 @@ Piece = tuple[str, Mapping[str, Any]]
 
 @contributions.register("account:order", "earning", order=10)
 def of_order(*, subject: Any, request: Any) -> Piece | None:
-    """Return what an order of the visitor brought and when that is ready, with the why. Two queries."""
+    """Return what an order of the visitor brought and when that is ready, with the why. One query."""
     account = request.loyalty.account
     award = award_of_order(order_id=subject.pk) if subject is not None and account is not None else None
     if award is None or award.account_id != account.pk or not award.given:

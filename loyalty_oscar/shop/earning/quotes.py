@@ -305,9 +305,9 @@ def beside_in_mail(
     Return what an order brings beside what it earns (`award`, or `quote` before that is) as lines for a mail about it:
     each part that is sure, and all of it. None for who is not whose it was.
     """
-    if award is not None and (visit.account is None or visit.account.pk != award.account_id):
+    parts = [part for part in parts_of_order(order=order, quote=quote, visit=visit, at=at) if part.is_sure]
+    if not parts or (award is not None and (visit.account is None or visit.account.pk != award.account_id)):
         return []
     points = award.given if award else quote.points if quote else 0
-    parts = [part for part in parts_of_order(order=order, quote=quote, visit=visit, at=at) if part.is_sure]
     told = in_all(unit=visit.unit, points=points, parts=parts) if visit.unit else {}
     return [*(part.text for part in parts), *([told["all"]["text"]] if "all" in told else [])]

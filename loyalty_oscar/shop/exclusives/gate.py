@@ -15,10 +15,9 @@ from loyalty_oscar.exclusives.models import Sale
 
 from ..pricing.gate import gates
 from ..pricing.reductions import Cut, price_reductions
-from ..storefront.price_context import PriceContext
 from ..storefront.visit import Visit
 from . import words
-from .visitors import sales_for, sets_of_visit, who_visits
+from .visitors import sales_for, who_visits
 
 NoPrice = get_class("partner.prices", "Unavailable")
 Unavailable = get_class("partner.availability", "Unavailable")
@@ -82,25 +81,32 @@ class Deal:
     cut: Cut | None = None
 
 
-NONE = Deal()
+class Deals(dict[int, Deal]):
+    """What sales make of each product for a visitor, worked out when it is first asked for: a list asks many times."""
+
+    def __init__(self, *, visit: Visit) -> None:
+        self.visit = visit
+
+    def __missing__(self, product_id: int) -> Deal:
+        """Products that are in the same sales share their deal."""
+        visit, prices = self.visit, self.visit.prices
+        found = {sale.dates.id: sale for sale in sales_for(visit=visit, product_id=product_id)}
+        load = partial(_reckoned, found, visit, prices.at)
+        deal: Deal = prices.once(key=("deal of", *found), load=load)
+        self[product_id] = deal
+        return deal
 
 
 def deal_of(*, product_id: int, visit: Visit) -> Deal:
     """Return what sales make of a product for a visitor, worked out once a visit."""
-    if not sets_of_visit(visit=visit):
-        return NONE
-    prices = visit.prices
-    return prices.once(key=("deal", product_id), load=partial(_deal, visit, prices, product_id))
+    deals: Deals = visit.prices.once(key="deals", load=partial(Deals, visit=visit))
+    return deals[product_id]
 
 
-def _deal(visit: Visit, prices: PriceContext, product_id: int) -> Deal:
-    """Products that are in the same sales share their deal."""
-    found = {sale.dates.id: sale for sale in sales_for(visit=visit, product_id=product_id)}
-    return prices.once(key=("deal of", *found), load=partial(_reckoned, found, who_visits(visit=visit), prices.at))
-
-
-def _reckoned(found: Mapping[int, Sale], who: rules.Who, at: datetime) -> Deal:
-    dates = [sale.dates for sale in found.values()]
+def _reckoned(found: Mapping[int, Sale], visit: Visit, at: datetime) -> Deal:
+    if not found:
+        return Deal()
+    who, dates = who_visits(visit=visit), [sale.dates for sale in found.values()]
     shut, best = rules.closed_by(sales=dates, who=who, at=at), rules.best_sale(sales=dates, who=who, at=at)
     cut = None
     if best:
