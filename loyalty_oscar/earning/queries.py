@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import Any
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count, Prefetch, QuerySet
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
-from loyalty_oscar.program.queries import remembered, terms_now
+from loyalty_oscar.program.queries import remembered, shown_units, terms_now
 from loyalty_oscar.program.registries import facts, order_facts
+from loyalty_oscar.program.rows import find_rows
 
 from .models import Award, AwardLine, Rule, RuleVersion
 from .rules import RuleInForce, Terms, build, conditions, earning_rules
@@ -221,8 +222,15 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
 
 def award_of_order(*, order_id: int) -> Award | None:
     """Return what an order was found to bring, with account and unit, or None where nobody looked yet. One query."""
-    awards = Award.objects.using(write_db()).filter(source_kind="order", source_id=order_id)
-    return awards.select_related("account", "unit__program").first()
+    award = next(iter(find_rows(rows=_awards(write_db()), column="source_id", keys=[order_id])), None)
+    if award is not None and (unit := next((one for one in shown_units() if one.pk == award.unit_id), None)):
+        award.unit = unit  # With its program that is half of the statement's columns, on every confirmation.
+    return award
+
+
+@lru_cache(maxsize=10)
+def _awards(db: str) -> QuerySet[Award]:
+    return Award.objects.using(db).filter(source_kind="order").select_related("account")
 
 
 def orders_without(*, unit: Unit, since: datetime) -> Mapping[str, int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
+from loyalty_oscar.program.rows import find_rows
 
 from .flows import Flow, flow_of
 from .models import Account, Batch, Entry, Hold, Kind, Lot
@@ -41,11 +43,17 @@ def membership_of_user(*, user_id: Any, unit: Unit, using: str | None = None) ->
 
     The membership knows the version of the program by now (`program_version`).
     """
-    members = Member.objects.using(using).filter(program_id=unit.program_id, user_id=user_id, merged_into=None)
-    joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit.pk))
-    found: Any = members.annotate(its_account=joined, program_version=F("program__version"))
-    member = found.select_related("its_account").first()
+    members = _memberships(unit.program_id, unit.pk, using)
+    member = next(iter(find_rows(rows=members, column="user_id", keys=[user_id])), None)
     return member, getattr(member, "its_account", None)
+
+
+@lru_cache(maxsize=100)
+def _memberships(program_id: int, unit_id: int, using: str | None) -> QuerySet[Any]:
+    joined = FilteredRelation("accounts", condition=Q(accounts__unit_id=unit_id))
+    members: Any = Member.objects.using(using).filter(program_id=program_id, merged_into=None)
+    found = members.annotate(its_account=joined, program_version=F("program__version"))
+    return found.select_related("its_account").order_by("pk")
 
 
 def closed_account_of_user(*, user_id: Any) -> Account | None:

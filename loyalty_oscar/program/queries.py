@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -18,6 +19,7 @@ from loyalty_oscar.kernel import periods
 from .db import write_db
 from .models import Member, Phase, PointWorth, ProductSet, Program, Reward, State, TermsVersion, Unit
 from .registries import known_rows
+from .rows import find_rows
 
 T = TypeVar("T")
 #: How old the versions of programs may be for who writes: the steps of one piece of work share one look.
@@ -266,9 +268,15 @@ def joined_members(*, program_id: int, user_ids: Iterable[Any]) -> dict[Any, tup
     Return the members among these people: user id -> member id and when they joined. Who was merged into another member
     orders for that one. One query.
     """
-    rows = Member.objects.using(write_db()).filter(program_id=program_id, user_id__in=set(user_ids))
-    rows = rows.annotate(goes_on=Coalesce("merged_into_id", "pk"))
-    return {user_id: (pk, day) for user_id, pk, day in rows.values_list("user_id", "goes_on", "joined_at")}
+    rows = find_rows(rows=_joined(program_id, write_db()), column="user_id", keys=list(set(user_ids)))
+    return {user_id: (pk, day) for user_id, pk, day in rows}
+
+
+@lru_cache(maxsize=100)
+def _joined(program_id: int, db: str) -> QuerySet[Any, Any]:
+    rows = Member.objects.using(db).filter(program_id=program_id)
+    goes_on = Coalesce("merged_into_id", "pk")
+    return rows.annotate(goes_on=goes_on).values_list("user_id", "goes_on", "joined_at")
 
 
 def count_members(*, program: Program) -> int:

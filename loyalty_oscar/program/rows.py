@@ -23,8 +23,8 @@ from .db import write_db
 
 #: Rows of one statement.
 TOGETHER = 1000
-#: Stands where a statement that is kept has a place for a key.
-NO_KEY = -7_316_845_201
+#: Stands where a statement that is kept has a place for a key of this type.
+NO_KEYS: Mapping[type, Any] = {int: -7_316_845_201, str: "no key: -7316845201"}
 Row = TypeVar("Row", bound=Model)
 #: Columns of one table, each by its attribute (`account_id`), with a value for each row.
 Columns = Mapping[str, Sequence[Any]]
@@ -139,8 +139,9 @@ def find_rows(*, rows: QuerySet[Any], column: str, keys: Sequence[Any]) -> list[
     For a single key, as where one order was placed, the statement is put together once and kept with the queryset: that
     took three times as long as asking.
     """
-    # A database may write other keys, such as UUIDs, in a way of its own.
-    kept = _kept(rows, column) if len(keys) == 1 and type(keys[0]) is int else None
+    # A database may write keys of other types, such as UUIDs, in a way of its own.
+    no_key = NO_KEYS.get(type(keys[0])) if len(keys) == 1 else None
+    kept = _kept(rows, column, no_key) if no_key else None
     if kept is None:
         return list(rows.filter(**{f"{column}__in": list(keys)}))
     found = rows.all()
@@ -150,11 +151,11 @@ def find_rows(*, rows: QuerySet[Any], column: str, keys: Sequence[Any]) -> list[
 
 
 @lru_cache(maxsize=100)
-def _kept(rows: QuerySet[Any], column: str) -> tuple[Any, str, tuple[Any, ...], int] | None:
+def _kept(rows: QuerySet[Any], column: str, no_key: Any) -> tuple[Any, str, tuple[Any, ...], int] | None:
     """Return a statement with a place for one key: compiler, SQL, parameters and which of them it is; None without."""
-    compiler = rows.filter(**{f"{column}__in": [NO_KEY]}).query.get_compiler(rows.db)
+    compiler = rows.filter(**{f"{column}__in": [no_key]}).query.get_compiler(rows.db)
     sql, parameters = compiler.as_sql()
-    places = [place for place, value in enumerate(parameters) if value == NO_KEY]
+    places = [place for place, value in enumerate(parameters) if value == no_key]
     return (compiler, str(sql), tuple(parameters), places[0]) if len(places) == 1 else None
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
-from django.db.models import Prefetch, Q, Sum
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, version_of, versions, worth_of
+from loyalty_oscar.program.rows import find_rows
 
 from .models import Claim, Redemption, UseTerms
 from .rules import Limits, Worth
@@ -74,30 +76,34 @@ def promised(*, redemption: Redemption) -> Worth:
 
 def latest_for(*, slot: str) -> Redemption | None:
     """
-    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. Two queries at
-    most.
+    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. Three queries
+    at most.
 
     Its hold may have gone back since (`is_open`).
     """
-    return next(iter(on_basket(slot=slot, kinds=Q(claim=None))), None)
+    return next((row for row in on_basket(slot=slot) if row.claim_id is None), None)
 
 
-def on_basket(*, slot: str, kinds: Q | None = None) -> list[Redemption]:
+def on_basket(*, slot: str) -> list[Redemption]:
     """
     Return all that names a slot, newest first: points that are or were set aside for it, each with its hold, account,
     member, unit and program, and rewards that were put on it, each with its claim, reward, member and program.
 
     One query where there is nothing, as for nearly all baskets: what belongs to a row is asked for where there is one.
     """
-    db = write_db()
+    return find_rows(rows=_uses(write_db()), column="slot", keys=[slot])
+
+
+@lru_cache(maxsize=10)
+def _uses(db: str) -> QuerySet[Redemption]:
     holds = Hold.objects.using(db).select_related("account__member", "account__unit__program")
     claims = Claim.objects.using(db).select_related("reward__program__unit", "member")
-    found = Redemption.objects.using(db).filter(kinds or Q(), slot=slot).order_by("-pk")
-    return list(found.prefetch_related(Prefetch("hold", holds), Prefetch("claim", claims)))
+    uses = Redemption.objects.using(db).order_by("-pk")
+    return uses.prefetch_related(Prefetch("hold", holds), Prefetch("claim", claims))
 
 
 def open_for(*, slot: str) -> Redemption | None:
-    """Return what is set aside for a slot, as `latest_for` does, or None. Two queries at most."""
+    """Return what is set aside for a slot, as `latest_for` does, or None. Three queries at most."""
     found = latest_for(slot=slot)
     return found if found and is_open(redemption=found) else None
 

@@ -12,6 +12,7 @@ from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import money, words
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import verdict_now
+from loyalty_oscar.referrals.queries import schemes
 from loyalty_oscar.referrals.rules import ALLOW, BLOCK
 
 from ..notices.letters import first_name
@@ -47,8 +48,11 @@ class InvitationGift:
         return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
 
     def came(self, *, order: Any, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
-        """Return what the invitation brought with this order, or that somebody looks at it first."""
-        row = referral_of(visit=visit)
+        """
+        Return what the invitation brought with this order, or that somebody looks at it first; who the visitor is, is
+        asked where friends are invited.
+        """
+        row = referral_of(visit=visit) if visit.unit and visit.unit.program_id in schemes() else None
         if row is None or row.order_id != order.pk or not row.promise("newcomer"):
             return ()
         said = _said(visit, row)
