@@ -178,7 +178,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
         pays.forward(unit=unit, flows=flows),
         pays.cohorts(unit=unit, found=found.cohorts, today=today),
         checkup_tables.parts(unit=unit, rows=counted),
-        aim_tables.overview(unit=unit, found=on_way),
+        aim_tables.overview(unit=unit, found=on_way, today=today),
     ]
     ways = [(aim_tables.on_the_way(unit=unit, one=one), one) for one in on_way]
     if last in found.buying:

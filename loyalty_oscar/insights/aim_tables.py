@@ -146,8 +146,8 @@ def _cell(aim: Aim, value: int) -> tuple[Sort, Any]:
     return (Sort.SHARE, Fraction(value, PARTS)) if aim.is_share else (Sort.NUMBER, value)
 
 
-def overview(*, unit: Unit, found: Sequence[AimProgress]) -> FiguresTable:
-    """Return all goals of a program with where each stands."""
+def overview(*, unit: Unit, found: Sequence[AimProgress], today: date) -> FiguresTable:
+    """Return all goals of a program with where each stands, or from when on it counts."""
     rows = []
     for one in found:
         aim, last = one.aim, one.last
@@ -160,7 +160,7 @@ def overview(*, unit: Unit, found: Sequence[AimProgress]) -> FiguresTable:
                 aim.get_figure_display(),
                 *((aim.length, aim.window) if is_cut else ("", "")),
                 *(aim.starts_on, _cell(aim, aim.start), aim.ends_on, _cell(aim, aim.target), *now),
-                str(STANDS[one.progress]),
+                str(STANDS[one.progress]) if aim.starts_on <= today else _ahead(unit, aim),
             ]
         )
     return FiguresTable(
@@ -182,6 +182,11 @@ def overview(*, unit: Unit, found: Sequence[AimProgress]) -> FiguresTable:
         ],
         rows=rows,
     )
+
+
+def _ahead(unit: Unit, aim: Aim) -> str:
+    text = pgettext("loyalty", "It begins on %(day)s.")
+    return text % {"day": words.day(aim.starts_on, zone=unit.program.time_zone)}
 
 
 def on_the_way(*, unit: Unit, one: AimProgress) -> FiguresTable:

@@ -289,6 +289,7 @@ class TestGoals:
         an_aim(unit, "customers", start=0, target=10)
         an_aim(unit, "members", start=0, target=100)
         an_aim(unit, "repeat", starts_on=date(1998, 7, 2))
+        an_aim(unit, "existing", starts_on=date(1998, 10, 1), ends_on=date(1999, 9, 30))
         rows = {row["Figure"]: row for row in file_of(client, "goals")}
         stays = file_of(client, "stays")[-1]
         kept = rows["Kept"]
@@ -303,6 +304,7 @@ class TestGoals:
         assert rows["Customers at the end"]["How it stands"] == "Reached"
         assert (rows["Members"]["Value"], rows["Members"]["How it stands"]) == ("0", "Behind")
         assert (rows["Repeat rate"]["Value"], rows["Repeat rate"]["How it stands"]) == ("", "Not enough data")
+        assert rows["Share of existing customers"]["How it stands"] == "It begins on 1 October 1998."
 
     def test_have_a_chart_with_its_table_and_file(self, client, history, unit):
         aim = an_aim(unit)
