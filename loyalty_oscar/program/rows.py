@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connections, transaction
 from django.db.models import AutoField, BooleanField, Field, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
@@ -153,7 +154,10 @@ def find_rows(*, rows: QuerySet[Any], column: str, keys: Sequence[Any]) -> list[
 @lru_cache(maxsize=100)
 def _kept(rows: QuerySet[Any], column: str, no_key: Any) -> tuple[Any, str, tuple[Any, ...], int] | None:
     """Return a statement with a place for one key: compiler, SQL, parameters and which of them it is; None without."""
-    compiler = rows.filter(**{f"{column}__in": [no_key]}).query.get_compiler(rows.db)
+    try:
+        compiler = rows.filter(**{f"{column}__in": [no_key]}).query.get_compiler(rows.db)
+    except (ValidationError, ValueError):
+        return None  # A text that stands for a key of another type, such as a UUID.
     sql, parameters = compiler.as_sql()
     places = [place for place, value in enumerate(parameters) if value == no_key]
     return (compiler, str(sql), tuple(parameters), places[0]) if len(places) == 1 else None

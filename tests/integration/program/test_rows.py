@@ -7,7 +7,7 @@ from django.db import DatabaseError, DataError, IntegrityError, connection, tran
 
 from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program.models import Event, Member
-from loyalty_oscar.program.rows import among, find_row, write_columns, write_fields, write_rows
+from loyalty_oscar.program.rows import among, find_row, find_rows, write_columns, write_fields, write_rows
 from tests.integration.ledger.books import NOW, an_account, give
 
 pytestmark = pytest.mark.django_db
@@ -141,3 +141,14 @@ class TestRows:
         with django_assert_num_queries(1) as asked:
             assert find_row(model=Account, is_locked=True, id=entry.account_id) == entry.account
         assert asked[0]["sql"].endswith("FOR UPDATE") == connection.features.has_select_for_update
+
+    @pytest.mark.parametrize("column", ["key", "pk", "account_id", "account__member_id", "account__member__public_id"])
+    def test_rows_are_found_by_a_key_of_any_type_however_it_is_written(self, entry, column):
+        """The statement is kept for numbers and texts; a text may stand for a number or a UUID."""
+        rows, other = Entry.objects.order_by("pk"), give(an_account(entry.account.unit), 5, key="another").entry
+        for one in (entry, other):
+            key = Entry.objects.filter(pk=one.pk).values_list(column, flat=True).get()
+            for written in (key, str(key)):
+                for _again in range(2):
+                    assert find_rows(rows=rows, column=column, keys=[written]) == [one]
+        assert find_rows(rows=rows, column=column, keys=[]) == []
