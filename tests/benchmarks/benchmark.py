@@ -43,6 +43,11 @@ LISTED, LIST_TIMES, LIST_PAGES = 2, 1.05, 4
 #: that count no pieces: they are written down too, since a quota may come later. One whom it does not know reserves
 #: with this very press, in a transaction of its own (six more), since strangers could hoard a sale from the preview on.
 EVERYTHING = {"whom the shop knows": 8, "with a first order": 14}
+#: A gift, something off and points in one basket: queries more than with points alone, to the commit of the order. What
+#: the two are and the gift's line, seven for each that is used, and what Oscar asks of one line and two discounts more.
+REWARDS_USED = 50
+#: The catalogue of rewards: queries of its page, and how long it may take against a list of as many products.
+REWARDS_PAGE, REWARDS_TIMES = 24, 1.0
 STEPS_OF_ALL = ("product", "account", "basket", "preview", "order", "after")
 
 
@@ -265,6 +270,33 @@ def everything(shops: Shops) -> int:
     return board.broken
 
 
+def rewards(shops: Shops, rounds: int) -> int:
+    board = Board("Rewards: queries more with a gift, something off and points than with points alone (of these)")
+    for queue in (False, True):
+        for how in ("points", "rewards"):
+            shops.with_.ask("use_rewards", how=how, queue=queue)  # warms up
+        alone, both = (shops.with_.ask("use_rewards", how=how, queue=queue) for how in ("points", "rewards"))
+        for step in STEPS:
+            figure, words = f"{both[step] - alone[step]:+d} ({alone[step]})", "queue" if queue else "inline"
+            if step == "order":
+                kept = both[step] - alone[step] <= REWARDS_USED
+                board.promise(f"{words}: order to its commit, at most {REWARDS_USED}", kept=kept, figure=figure)
+            else:
+                board.say(f"{words}: {step}", figure)
+    found = shops.with_.ask("list_of_rewards")
+    kept = found["queries"] <= REWARDS_PAGE and found["rewards"] == 24
+    board.promise(f"the catalogue of 24 rewards, at most {REWARDS_PAGE} queries", kept=kept, figure=found["queries"])
+    shops.with_.ask("listed", how="plain", signed_in=True)
+    pairs = []
+    for _n in range(rounds):
+        one = shops.with_.ask("listed", how="plain", signed_in=True, pages=LIST_PAGES)["cpu"]
+        pairs.append((one, shops.with_.ask("list_of_rewards", pages=LIST_PAGES)["cpu"]))
+    times = statistics.median(b / a for a, b in pairs)
+    words = f"its time against a list of as many products, at most {REWARDS_TIMES:.1f} x"
+    board.promise(words, kept=times <= REWARDS_TIMES, figure=f"{times:.2f} x")
+    return board.broken
+
+
 def standings(members: int | None) -> int:
     """The nightly walk of the levels, in a process with a database of its own."""
     more = ["--members", str(members)] if members else []
@@ -296,8 +328,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"paired rounds of CPU times (default {ROUNDS})")
     parts = (
-        *("pages", "orders", "points", "together", "cpu", "standings", "segments", "sales", "everything", "ledger"),
-        *("receipts", "campaigns"),
+        *("pages", "orders", "points", "together", "cpu", "standings", "segments", "sales", "everything", "rewards"),
+        *("ledger", "receipts", "campaigns"),
     )
     parser.add_argument("--part", choices=parts, help="one part alone")
     parser.add_argument("--members", type=int, help="how many members have standings and segments (default 100,000)")
@@ -315,6 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "cpu": lambda shops: cpu(shops, given.rounds),
             "sales": lambda shops: sales(shops, given.rounds),
             "everything": everything,
+            "rewards": lambda shops: rewards(shops, given.rounds),
             "standings": lambda shops: standings(given.members),
             "segments": lambda shops: segments(given.members),
             "ledger": lambda shops: ledger(),

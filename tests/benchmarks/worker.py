@@ -79,6 +79,13 @@ class Shop:
 
         return Everything(self.sales, self.shopping)
 
+    @cached_property
+    def rewards(self) -> Any:
+        """As many rewards as a list has products, from when they are first asked for: the other parts go without."""
+        from tests.benchmarks.rewards import Rewards
+
+        return Rewards(unit=self.points.unit, products=[self.shopping.product(title) for title in self.titles[:LISTED]])
+
     def forget(self) -> None:
         """Be as cold as a process that has just begun."""
         if self.has_suite:
@@ -167,16 +174,46 @@ class Shop:
 
         return self.visit(discount="points", lines=3, queue=queue, prepare=prepare, look=("product", "account"))
 
+    def use_rewards(self, *, how: str, queue: bool = False) -> dict[str, int]:
+        """Let a customer use points alone (`points`), or a gift and something off as well: queries of each step."""
+        claims: list[Any] = []
+
+        def prepare(user: Any) -> None:
+            if how == "rewards":
+                claims.extend(self.rewards.claim(user))
+
+        return self.visit(
+            discount="points",
+            lines=3,
+            queue=queue,
+            prepare=prepare,
+            use=lambda client: self.rewards.use(client, claims),
+        )
+
+    def list_of_rewards(self, *, pages: int = 0) -> dict[str, Any]:
+        """Get the catalogue of rewards as a member: CPU seconds of a page, got `pages` times, or its queries."""
+        client = self.shopping.client_of("member@example.com")
+        address = self.rewards.page
+        if pages:
+            return {"cpu": spent_on(client, address, pages=pages)}
+        client.get(address)
+        with captured() as queries:
+            answer = client.get(address)
+        return {"queries": len(queries), "rewards": answer.content.decode().count('data-loyalty="reward"')}
+
     def visit(
         self, *, discount: str, lines: int, lots: int = 1, queue: bool = False,
-        prepare: Callable[[Any], None] = lambda user: None, look: Sequence[str] = (),
+        prepare: Callable[[Any], None] = lambda user: None, use: Callable[[Any], None] = lambda client: None,
+        look: Sequence[str] = (),
     ) -> dict[str, int]:  # fmt: skip
         """
         Fill a basket, have it discounted (`none`, `points`, `voucher`) and order it: queries of each step.
 
-        `prepare` is done with the customer at first, and these pages are looked at besides.
+        `prepare` is done with the customer at first, `use` with the browser before it is looked at, and these pages are
+        looked at besides.
         """
         client = self.points.client_with(discount, lines=lines, lots=lots, prepare=prepare)
+        use(client)
         found = {}
         for name in look:
             address = {"account": "/loyalty/", **self.pages}[name]
