@@ -27,7 +27,7 @@ from loyalty_oscar.testing.factories import (
     RewardFactory,
     SegmentFactory,
 )
-from tests.storefront import TODAY, a_user, text_of
+from tests.storefront import TODAY, a_product, a_user, text_of
 
 pytestmark = pytest.mark.django_db
 PAGE = "/loyalty/rewards/"
@@ -71,6 +71,20 @@ class TestTheCatalogue:
         page = look(client_of())
         assert "A grooming An hour, any dog. 500" in text_of(page)
         assert "Yes, claim it" not in text_of(page)
+
+    def test_names_what_gifts_are_without_a_query_for_each(self, unit, member):
+        def asked(titles):
+            for title in titles:
+                params = {"products": [a_product(title).pk], "pieces": 2}
+                RewardFactory(name=f"From {title}", kind="product", price=5, params=params)
+            client = client_of(member)
+            look(client)
+            with CaptureQueriesContext(connection) as queries, clock.at(TODAY):
+                page = text_of(client.get(PAGE))
+            assert all(f"2 pieces of {title}" in page for title in titles)
+            return len(queries)
+
+        assert asked(["Bone"]) == asked(["Ball", "Rope", "Mug"])
 
     def test_tells_members_what_they_can_have_and_what_is_missing(self, unit, member):
         RewardFactory(name="Dear", price=632), RewardFactory(name="Within reach", price=500)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.utils.translation import npgettext, pgettext, pgettext_lazy
+from django.utils.translation import get_language, npgettext, pgettext, pgettext_lazy
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import product_pickers
+from loyalty_oscar.program.models import Reward
+from loyalty_oscar.program.queries import remembered, versions
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.redemption.kinds import PRODUCT, for_goods_of, least_field
 
@@ -68,12 +71,31 @@ class ProductKind:
         return dearest * (params.get("pieces") or 1)
 
     def says(self, *, params: Mapping[str, Any], currency: str) -> str:
-        found = get_model("catalogue", "Product").objects.in_bulk(params.get("products") or ())
-        names = [found[key].get_title() for key in params.get("products") or () if key in found]
+        names = _titles(keys=params.get("products") or ())
         pieces = params.get("pieces") or 1
         told = {"names": pgettext("loyalty", " or ").join(names), "count": money.number(pieces)}
         text = npgettext("loyalty", "%(count)s piece of %(names)s", "%(count)s pieces of %(names)s", pieces)
         return ", ".join(filter(None, [text % told, for_goods_of(params=params, currency=currency)]))
+
+
+def _titles(*, keys: Sequence[int]) -> list[str]:
+    """Return the titles of the products that are still there, in this order; of saved rewards without a query."""
+    known: Mapping[int, str] = remembered(
+        key=("reward-products", get_language()), version=versions(), load=_titles_of_rewards
+    )
+    if not known.keys() >= set(keys):
+        known = _titles_now(keys)
+    return [known[key] for key in keys if key in known]
+
+
+def _titles_of_rewards() -> Mapping[int, str]:
+    rewards = Reward.objects.using(write_db()).filter(kind=PRODUCT).values_list("params", flat=True)
+    return _titles_now({key for params in rewards for key in params.get("products") or ()})
+
+
+def _titles_now(keys: Collection[int]) -> Mapping[int, str]:
+    products = get_model("catalogue", "Product").objects.using(write_db()).filter(pk__in=keys)
+    return {product.pk: product.get_title() for product in products.select_related("parent")}
 
 
 reward_kinds.register(PRODUCT)(ProductKind())
