@@ -47,7 +47,7 @@ EVERYTHING = {"whom the shop knows": 8, "with a first order": 14}
 #: the two are and the gift's line, seven for each that is used, and what Oscar asks of one line and two discounts more.
 REWARDS_USED = 50
 #: The catalogue of rewards: queries of its page, and how long it may take against a list of as many products.
-REWARDS_PAGE, REWARDS_TIMES = 24, 1.0
+REWARDS_PAGE, REWARDS_TIMES = 12, 1.0
 STEPS_OF_ALL = ("product", "account", "basket", "preview", "order", "after")
 
 
