@@ -16,6 +16,7 @@ from loyalty_oscar.kernel.limits import MOST_PERCENT, MOST_POINTS
 from loyalty_oscar.kernel.rounding import part_and_whole, percentage, to_major
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.numbers import NumberField
 
 from .rules import MOST_PIECES
 
@@ -112,11 +113,11 @@ def from_minor(value: int, currency: str) -> Decimal:
     return to_major(minor=value, exponent=money.exponent(currency=currency))
 
 
-def money_field(*, codes: Iterable[str], **kwargs: Any) -> forms.DecimalField:
+def money_field(*, codes: Iterable[str], **kwargs: Any) -> NumberField:
     """Return a field for an amount of money above zero, to the smallest coin of these currencies."""
     places = max(2, *(money.exponent(currency=code) for code in codes))
     coin = to_major(minor=1, exponent=places)
-    return forms.DecimalField(min_value=coin, max_digits=10 + places, decimal_places=places, **kwargs)
+    return NumberField(min_value=coin, max_digits=10 + places, decimal_places=places, **kwargs)
 
 
 def currencies(programs: Iterable[Program]) -> list[str]:
@@ -157,7 +158,7 @@ def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False
 
 def as_share(params: Iterable[Param]) -> list[Param]:
     """Return the parameters of a rule for money paid with one percentage in place of a number and an amount."""
-    percent = forms.DecimalField(
+    percent = NumberField(
         label=pgettext("loyalty", "Percent of what is paid"),
         help_text=pgettext("loyalty", "Of the money paid for goods, after all discounts: 2, or 2.5."),
         min_value=Decimal("0.01"),
@@ -194,7 +195,7 @@ def _param(code: str, spec: dataclasses.Field[Any], hint: Any, codes: list[str],
     if spec.name == "currency":
         return Param("currency", currency_field(codes, label=pgettext("loyalty", "Currency"), required=not optional))
     if (code, spec.name) == ("multiplier", "percent"):
-        times = forms.DecimalField(
+        times = NumberField(
             min_value=Decimal("1.01"), max_value=to_major(minor=MOST_PERCENT), decimal_places=2, **about
         )
         return Param("percent", times, lambda v, c: int(v * 100), lambda v, c: Decimal(v) / 100)

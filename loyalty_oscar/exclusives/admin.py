@@ -19,6 +19,7 @@ from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import segment_uses, set_uses
 from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce, in_force_at
 from loyalty_oscar.program.models import ProductSet, Segment
+from loyalty_oscar.program.numbers import NumbersInWords
 from loyalty_oscar.program.references import link_of, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone, NamesZone
 
@@ -28,7 +29,7 @@ from .models import Door, Sale, pieces_of
 from .sentences import sentence
 
 
-class DoorInline(NamesZone, admin.TabularInline):
+class DoorInline(NamesZone, NumbersInWords, admin.TabularInline):
     model = Door
     form = DoorForm
     formset = DoorFormSet

@@ -17,6 +17,7 @@ from loyalty_oscar.kernel.periods import add_months, end_of_month
 from loyalty_oscar.program import words
 from loyalty_oscar.program.forms import chosen, offer_choices, offer_program
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.zones import DayField
 
 from .aim_tables import PARTS, cut_of, figure_by_month, measures_of
@@ -142,8 +143,8 @@ class CheckupForm(forms.Form):
         offer_choices(form=self, choices={"program": _programs(units)})
 
 
-def _value(label: Any, **options: Any) -> forms.DecimalField:
-    return forms.DecimalField(label=label, min_value=0, max_value=MOST_TYPED, decimal_places=2, **options)
+def _value(label: Any, **options: Any) -> NumberField:
+    return NumberField(label=label, min_value=0, max_value=MOST_TYPED, decimal_places=2, **options)
 
 
 class AimForm(forms.ModelForm):

@@ -53,6 +53,7 @@ from .models import (
     TermsVersion,
     Unit,
 )
+from .numbers import NumbersInWords
 from .queries import count_members
 from .references import named, page_of, referents, row_of
 from .second_look import back_in_words, given_back
@@ -257,7 +258,7 @@ class UnitInline(NoDelete, admin.StackedInline):
         return [(None, {"fields": [("code", "is_money"), "is_meant"]}), *words]
 
 
-class WorthInline(admin.TabularInline):
+class WorthInline(NumbersInWords, admin.TabularInline):
     model = PointWorth
     form = WorthForm
     formset = WorthRows
@@ -294,7 +295,7 @@ def first_terms(program: Program | None) -> list[dict[str, Any]]:
     return [{"version": 1, "language": language, "text": text}]
 
 
-class TermsInline(NoDelete, NamesZone, admin.StackedInline):
+class TermsInline(NoDelete, NamesZone, NumbersInWords, admin.StackedInline):
     """Terms are followed by the next version, never changed."""
 
     model = TermsVersion

@@ -21,6 +21,7 @@ from . import clock, money
 from .countries import countries_field
 from .levels import level_names
 from .models import PointWorth, Program, Reward, Segment, State, TermsVersion, Unit
+from .numbers import NumberField
 from .queries import count_members
 from .registries import grants
 from .second_look import given_back, look_twice, meant_field, show_tick, tick, too_much_back
@@ -171,7 +172,7 @@ def unit_form() -> type[UnitFormBase]:
 class AmountForm(forms.ModelForm):
     """A row that is an amount in a currency of its own, typed as money and kept in its smallest unit."""
 
-    amount: forms.DecimalField
+    amount: NumberField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -216,7 +217,7 @@ def minor_of(*, form: forms.BaseForm, name: str, currency: str) -> int | None:
 class WorthForm(AmountForm):
     """What points buy. Asks before what members have is worth something else, and before much comes back."""
 
-    amount = forms.DecimalField(
+    amount = NumberField(
         label=pgettext_lazy("loyalty", "is worth"),
         min_value=Decimal("0.01"),
         max_digits=9,
@@ -316,7 +317,7 @@ class TermsForm(forms.ModelForm):
 class ProgramForm(forms.ModelForm):
     """A program. What changes much for many, once it has begun, asks for its typed name."""
 
-    much = forms.DecimalField(
+    much = NumberField(
         label=pgettext_lazy("loyalty", "Gift that asks for a second look"),
         min_value=Decimal("0.01"),
         max_digits=9,
@@ -405,7 +406,7 @@ class ProgramForm(forms.ModelForm):
         return found
 
 
-class PointsAsMoney(forms.DecimalField):
+class PointsAsMoney(NumberField):
     """Points of a unit that is money: typed as an amount, cleaned to points."""
 
     def __init__(self, *, currency: str, min_value: int | None, max_value: int, **options: Any) -> None:

@@ -24,6 +24,7 @@ from django.utils.translation import pgettext
 from . import money
 from .forms import PointsAsMoney
 from .models import Member
+from .numbers import NumbersInWords
 from .words import moment
 
 #: So much of a value is kept: a page of terms has its own versions.
@@ -39,9 +40,9 @@ class TypesMoney(Protocol):
         ...
 
 
-class TellsChanges:
+class TellsChanges(NumbersInWords):
     """
-    For pages of the admin whose history says both values of what was changed.
+    For pages of the admin that are edited: their history says both values of what was changed.
 
     One that is saved as it was opened writes nothing at all: no row, no version of its program, no line of history.
     """

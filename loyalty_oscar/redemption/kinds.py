@@ -10,6 +10,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import ProductSet
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.queries import set_names
 from loyalty_oscar.program.registries import reward_kinds
 
@@ -28,7 +29,7 @@ def is_for_baskets(*, kind: str) -> bool:
     return kind in reward_kinds and reward_kinds.get(kind).is_for_baskets
 
 
-class AmountField(forms.DecimalField):
+class AmountField(NumberField):
     """
     An amount in the program's currency; its parameter holds minor units. What it is called is one of `AMOUNTS`, so that
     it can be told in other currencies, too.

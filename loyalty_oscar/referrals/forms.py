@@ -21,6 +21,7 @@ from loyalty_oscar.program.forms import (
     offer_promise,
 )
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.second_look import dearer, look_twice, meant_field, tell_cost
 
 from .models import Scheme
@@ -32,7 +33,7 @@ SIDES, REWARDS = ("giver_points", "newcomer_points"), ("giver_reward", "newcomer
 class SchemeForm(forms.ModelForm):
     """What each side gets. A change counts for those who come from now on."""
 
-    least = forms.DecimalField(
+    least = NumberField(
         label=pgettext_lazy("loyalty", "First order for at least"),
         min_value=Decimal(0),
         max_digits=9,

@@ -20,6 +20,7 @@ from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForceFilter, TellsInForce
 from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
+from loyalty_oscar.program.numbers import NumbersInWords
 from loyalty_oscar.program.references import named, page_of, referents
 from loyalty_oscar.program.zones import InProgramZone, picked
 
@@ -44,7 +45,7 @@ def reads(ladder: Ladder) -> str:
     return sentence(ladder=ladder, unit=ladder.program.unit_or_none)
 
 
-class TierInline(admin.StackedInline):
+class TierInline(NumbersInWords, admin.StackedInline):
     model = Tier
     formset = TierFormSet
     extra = 0

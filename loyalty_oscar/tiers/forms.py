@@ -29,6 +29,7 @@ from loyalty_oscar.program.forms import (
     refuse_over,
 )
 from loyalty_oscar.program.models import Program, Unit
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.second_look import (
@@ -94,7 +95,7 @@ class TierForm(forms.ModelForm):
 
     ladder: Ladder
     unit: Unit | None
-    takes = forms.DecimalField(
+    takes = NumberField(
         label=pgettext_lazy("loyalty", "From"),
         required=False,
         min_value=Decimal(0),

@@ -16,6 +16,7 @@ from loyalty_oscar.kernel.rounding import to_major
 from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.program.forms import as_money, chosen, in_coins, make_code, offer_code, offer_for_whom, offer_program
 from loyalty_oscar.program.models import Program, Reward
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.reward_worth import reward_in_words
@@ -69,7 +70,7 @@ class GoalForm(LaterGoalForm):
     """A goal as a merchant sets it up."""
 
     metric = forms.ChoiceField(label=pgettext_lazy("loyalty", "What counts"), choices=metric_choices)
-    takes = forms.DecimalField(
+    takes = NumberField(
         label=pgettext_lazy("loyalty", "How much of it"),
         help_text=pgettext_lazy("loyalty", "A whole number; an amount of the program’s currency where money counts."),
         min_value=0,

@@ -30,6 +30,7 @@ from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.history import TellsChanges
 from loyalty_oscar.program.hooks import order_finders, product_names, set_uses
 from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.numbers import NumbersInWords
 from loyalty_oscar.program.words import points as in_words
 
 from ..forms.using import LeastOrderForm, LeastOrderFormSet, UseTermsForm
@@ -63,7 +64,7 @@ def sets_of_limits(*, product_set: ProductSet) -> Iterable[str]:
     return UseTerms.objects.filter(excluded_sets=product_set).values_list("program__name", flat=True)
 
 
-class LeastOrderInline(admin.TabularInline):
+class LeastOrderInline(NumbersInWords, admin.TabularInline):
     model = LeastOrder
     form = LeastOrderForm
     formset = LeastOrderFormSet

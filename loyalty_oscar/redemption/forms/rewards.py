@@ -27,6 +27,7 @@ from loyalty_oscar.program.forms import (
     refuse_over,
 )
 from loyalty_oscar.program.models import Reward
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.registries import reward_kinds
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost
 
@@ -130,7 +131,7 @@ class RewardFormBase(forms.ModelForm):
 
     kind = ""
 
-    cost = forms.DecimalField(
+    cost = NumberField(
         label=pgettext_lazy("loyalty", "One costs you"),
         help_text=pgettext_lazy("loyalty", "Money of the program’s currency. Members don’t see it. Empty: nothing."),
         min_value=0,

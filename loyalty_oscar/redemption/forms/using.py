@@ -14,6 +14,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.forms import AmountForm, Rows, SeveralField, as_money, unit_chosen
 from loyalty_oscar.program.models import ProductSet, Program
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.reward_worth import price_minor
 from loyalty_oscar.program.second_look import look_twice, meant_field, tell_cost, tick
@@ -102,7 +103,7 @@ class UseTermsForm(forms.ModelForm):
 class LeastOrderForm(AmountForm):
     """From which amount of goods on points can be used, in a currency in which they are worth something."""
 
-    amount = forms.DecimalField(
+    amount = NumberField(
         label=pgettext_lazy("loyalty", "Goods for at least"),
         min_value=Decimal("0.01"),
         max_digits=9,

@@ -26,6 +26,7 @@ from loyalty_oscar.program import clock, contributions, money, words
 from loyalty_oscar.program.admin import STYLES, looked_at, may_look
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program, State
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.zones import DayField
 
 from ..upkeep.setup import coin
@@ -125,7 +126,7 @@ class ClockForm(forms.Form):
         places = money.exponent(currency=self.program.currency)
         try:
             day = forms.DateField().clean(told)
-            cost = forms.DecimalField(
+            cost = NumberField(
                 localize=True, min_value=Decimal(1).scaleb(-places), max_digits=10, decimal_places=places
             ).clean(amount.strip())
         except ValidationError as error:

@@ -26,6 +26,7 @@ from loyalty_oscar.program.forms import language_name, languages, plural_samples
 from loyalty_oscar.program.hooks import program_pages
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.money import exponent
+from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.zones import known_zones
 
@@ -107,13 +108,13 @@ class Beginning(forms.Form):
 class SetUpForm(Beginning):
     """A program of points: the word for them, what earns them, and what they are worth."""
 
-    spend = forms.DecimalField(
+    spend = NumberField(
         label=pgettext_lazy("loyalty", "1 point for each"),
         min_value=Decimal("0.01"),
         max_value=Decimal("100000"),
         help_text=pgettext_lazy("loyalty", "So much has to be paid for goods."),
     )
-    worth = forms.DecimalField(
+    worth = NumberField(
         label=pgettext_lazy("loyalty", "100 points are worth"),
         min_value=Decimal("0.01"),
         max_value=Decimal("100000"),
@@ -178,7 +179,7 @@ class SetUpForm(Beginning):
 class CashbackForm(Beginning):
     """A program of cashback: how much of what is paid comes back as money, and what that is called."""
 
-    percent = forms.DecimalField(
+    percent = NumberField(
         label=pgettext_lazy("loyalty", "Percent of what is paid"),
         min_value=Decimal("0.01"),
         max_value=MOST_BACK,
