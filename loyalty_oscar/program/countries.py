@@ -32,7 +32,7 @@ class TypedCountries(forms.CharField):
             return []
         if unknown := [code for code in codes if code not in _on_the_map()]:
             text = pgettext("loyalty", "No country has the code %(code)s. Write two letters for each, such as DE, AT.")
-            raise forms.ValidationError(text % {"code": unknown[0][:10]})
+            raise forms.ValidationError(text % {"code": unknown[0][:8]})
         return codes
 
     def has_changed(self, initial: Any, data: Any) -> bool:
