@@ -7,16 +7,30 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
 TOO_MUCH = pgettext_lazy("loyalty", "That is more than can be stored.")
+#: A limit from which on its digits say nothing to anybody.
+LONG = 10**9
+
+
+def _up_to(most: int) -> dict[str, Any]:
+    return {"validators": [MaxValueValidator(most)], "error_messages": {"max_value": TOO_MUCH}}
 
 
 class NumbersInWords:
-    """An admin page or an inline: of more than a column holds it says so, where Django tells the largest number."""
+    """
+    An admin page or an inline: what is more than a column holds is refused at its field, before the form reckons with
+    it, and in words. Django refuses it afterwards, and tells the largest number of the column.
+    """
 
-    formfield_overrides: ClassVar[Any] = {models.IntegerField: {"error_messages": {"max_value": TOO_MUCH}}}
+    formfield_overrides: ClassVar[Any] = {
+        models.SmallIntegerField: _up_to(2**15 - 1),
+        models.IntegerField: _up_to(2**31 - 1),
+        models.BigIntegerField: _up_to(2**63 - 1),
+    }
 
 
 class NumberField(forms.DecimalField):
@@ -24,6 +38,11 @@ class NumberField(forms.DecimalField):
     A number with decimals. What Python takes for one beside numbers (NaN, infinity) is refused before anything is
     compared with it: a signaling NaN equals nothing and raises.
     """
+
+    def __init__(self, *, max_value: Any = None, **options: Any) -> None:
+        super().__init__(max_value=max_value, **options)
+        if max_value is not None and max_value >= LONG:
+            self.error_messages["max_value"] = TOO_MUCH
 
     def to_python(self, value: Any) -> Any:
         number: Decimal | None = super().to_python(value)

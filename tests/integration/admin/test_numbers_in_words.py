@@ -7,11 +7,13 @@ from django import forms
 from django.db import models
 from django.urls import reverse
 
-from loyalty_oscar.program import numbers
 from loyalty_oscar.program.models import PointWorth
-from loyalty_oscar.program.numbers import NumberField
+from loyalty_oscar.program.numbers import LONG, NumberField, NumbersInWords
+from loyalty_oscar.testing.factories import LadderFactory
+from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.admin.test_saved_unchanged import Form, our_admins
 from tests.points import points_club
+from tests.storefront import TODAY
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +29,12 @@ class TestANumberField:
         assert field.has_changed(Decimal("1.00"), typed)
         with pytest.raises(forms.ValidationError, match=r"Enter a number\."):
             field.clean(typed)
+
+    def test_tells_no_limit_of_ten_digits(self):
+        with pytest.raises(forms.ValidationError, match=r"That is more than can be stored\."):
+            NumberField(max_value=LONG, decimal_places=2).clean("9" * 20)
+        with pytest.raises(forms.ValidationError, match="less than or equal to 100"):
+            NumberField(max_value=100).clean("101")
 
     def test_is_the_only_one_with_decimals(self):
         def below(kind):
@@ -54,13 +62,17 @@ class TestAPage:
             if any(isinstance(field, models.IntegerField) and field.editable for field in columns(page.model))
             and page.has_change_permission.__qualname__.split(".")[0] != "ReadOnly"
         ]
-        silent = [
-            type(page).__name__
-            for page in edited
-            if page.formfield_overrides.get(models.IntegerField, {}).get("error_messages", {}).get("max_value")
-            != numbers.TOO_MUCH
-        ]
-        assert len(edited) > 10 and silent == []
+        assert len(edited) > 10
+        assert [type(page).__name__ for page in edited if not isinstance(page, NumbersInWords)] == []
+
+    def test_refuses_a_number_of_four_hundred_digits_before_it_reckons_with_it(self, staff):
+        price = MemberPrice.objects.create(
+            tier=LadderFactory(program=points_club().program).tiers.get(rank=1), percent=5, starts_at=TODAY
+        )
+        client = staff(superuser=True)[1]
+        address = reverse("admin:loyalty_tiers_memberprice_change", args=[price.pk])
+        answer = client.post(address, {**Form(client.get(address).content.decode()).data, "percent": "9" * 400})
+        assert answer.context["adminform"].form.errors["percent"] == ["That is more than can be stored."]
 
     @pytest.mark.parametrize(
         ("field", "typed", "said"),
