@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.admin.widgets import AdminIntegerFieldWidget
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -27,7 +28,8 @@ class NumbersInWords:
     """
 
     formfield_overrides: ClassVar[Any] = {
-        models.SmallIntegerField: _up_to(2**15 - 1),
+        # Django's admin has no entry of its own for it, and takes the next.
+        models.SmallIntegerField: {"widget": AdminIntegerFieldWidget, **_up_to(2**15 - 1)},
         models.IntegerField: _up_to(2**31 - 1),
         models.BigIntegerField: _up_to(2**63 - 1),
     }

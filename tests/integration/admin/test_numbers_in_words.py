@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django import forms
+from django.contrib.admin import site
 from django.db import models
 from django.urls import reverse
 
@@ -57,13 +58,19 @@ class TestAPage:
         """Django would tell the largest number of the column. Rows that nobody edits type none."""
         edited = [
             page
-            for site in our_admins()
-            for page in (site, *(inline(site.model, site.admin_site) for inline in site.inlines))
+            for one in our_admins()
+            for page in (one, *(inline(one.model, one.admin_site) for inline in one.inlines))
             if any(isinstance(field, models.IntegerField) and field.editable for field in columns(page.model))
             and page.has_change_permission.__qualname__.split(".")[0] != "ReadOnly"
         ]
         assert len(edited) > 10
         assert [type(page).__name__ for page in edited if not isinstance(page, NumbersInWords)] == []
+
+    def test_keeps_the_controls_of_the_admin(self, rf, admin_user):
+        request = rf.get("/")
+        request.user = admin_user
+        fields = site._registry[MemberPrice].get_form(request).base_fields
+        assert "vIntegerField" in str(fields["percent"].widget.render("percent", 5))
 
     def test_refuses_a_number_of_four_hundred_digits_before_it_reckons_with_it(self, staff):
         price = MemberPrice.objects.create(
