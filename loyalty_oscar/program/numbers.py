@@ -18,7 +18,8 @@ LONG = 10**9
 
 
 def _up_to(most: int) -> dict[str, Any]:
-    return {"validators": [MaxValueValidator(most)], "error_messages": {"max_value": TOO_MUCH}}
+    # A message of its own: a limit that the model sets tells its own number.
+    return {"validators": [MaxValueValidator(most, message=TOO_MUCH)]}
 
 
 class NumbersInWords:
@@ -31,7 +32,8 @@ class NumbersInWords:
         # Django's admin has no entry of its own for it, and takes the next.
         models.SmallIntegerField: {"widget": AdminIntegerFieldWidget, **_up_to(2**15 - 1)},
         models.IntegerField: _up_to(2**31 - 1),
-        models.BigIntegerField: _up_to(2**63 - 1),
+        # The field of its form has that limit already.
+        models.BigIntegerField: {"error_messages": {"max_value": TOO_MUCH}},
     }
 
 

@@ -76,7 +76,7 @@ class TestAGoal:
             ({"reaches": ""}, "reaches", "This field is required."),
             ({"reaches": "-1"}, "reaches", "greater than or equal to 0"),
             ({"reaches": "1.234"}, "reaches", "no more than 2 decimal places"),
-            ({"reaches": "1000000001"}, "reaches", "less than or equal to 1000000000"),
+            ({"reaches": "1000000001"}, "reaches", "more than can be stored"),
             ({"figure": "customers", "reaches": "2.5"}, "reaches", "Write a whole number."),
             ({"figure": "customers", "begins": "2.5", "reaches": "60"}, "begins", "Write a whole number."),
             ({"length": "12"}, "window", "Choose at least as many days as the period has."),

@@ -164,7 +164,7 @@ class TestAReward:
         [
             ({"price": "0"}, "price", "greater than or equal to 1"),
             ({"price": "-5"}, "price", "greater than or equal to"),
-            ({"price": "99999999999"}, "price", "less than or equal to"),
+            ({"price": "99999999999"}, "price", "more than can be stored"),
             ({"cost": "-1"}, "cost", "greater than or equal to 0"),
             ({"cost": "0.005"}, "cost", "2 decimal places"),
             ({"quota": "0"}, "quota", "greater than or equal to 1"),

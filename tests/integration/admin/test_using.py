@@ -118,7 +118,7 @@ class TestLimitsThatDoNotFit:
             ({"step": "0"}, "step", "greater than or equal to 1"),
             ({"step": "-5"}, "step", "greater than or equal to"),
             ({"per_day": "0"}, "per_day", "greater than or equal to 1"),
-            ({"minimum": "9" * 25}, "minimum", "less than or equal to"),
+            ({"minimum": "9" * 25}, "minimum", "more than can be stored"),
         ],
     )
     def test_are_refused_beside_the_field(self, root, terms, fields, wrong, says):
