@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
-from django.db.models import Prefetch, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from loyalty_oscar.ledger.models import Hold
 from loyalty_oscar.program.db import write_db
@@ -14,7 +14,7 @@ from loyalty_oscar.program.models import PointWorth
 from loyalty_oscar.program.queries import remembered, version_of, versions, worth_of
 from loyalty_oscar.program.rows import find_rows
 
-from .models import Claim, Redemption, UseTerms
+from .models import Redemption, UseTerms
 from .rules import Limits, Worth
 
 
@@ -76,8 +76,7 @@ def promised(*, redemption: Redemption) -> Worth:
 
 def latest_for(*, slot: str) -> Redemption | None:
     """
-    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. Three queries
-    at most.
+    Return what was last set aside for a slot, with its hold, account, member, unit and program, or None. One query.
 
     Its hold may have gone back since (`is_open`).
     """
@@ -87,23 +86,21 @@ def latest_for(*, slot: str) -> Redemption | None:
 def on_basket(*, slot: str) -> list[Redemption]:
     """
     Return all that names a slot, newest first: points that are or were set aside for it, each with its hold, account,
-    member, unit and program, and rewards that were put on it, each with its claim, reward, member and program.
-
-    One query where there is nothing, as for nearly all baskets: what belongs to a row is asked for where there is one.
+    member, unit and program, and rewards that were put on it, each with its claim, reward, member and program. One
+    query.
     """
     return find_rows(rows=_uses(write_db()), column="slot", keys=[slot])
 
 
 @lru_cache(maxsize=10)
 def _uses(db: str) -> QuerySet[Redemption]:
-    holds = Hold.objects.using(db).select_related("account__member", "account__unit__program")
-    claims = Claim.objects.using(db).select_related("reward__program__unit", "member")
-    uses = Redemption.objects.using(db).order_by("-pk")
-    return uses.prefetch_related(Prefetch("hold", holds), Prefetch("claim", claims))
+    points = ("hold__account__member", "hold__account__unit__program")
+    rewards = ("claim__reward__program__unit", "claim__member")
+    return Redemption.objects.using(db).order_by("-pk").select_related(*points, *rewards)
 
 
 def open_for(*, slot: str) -> Redemption | None:
-    """Return what is set aside for a slot, as `latest_for` does, or None. Three queries at most."""
+    """Return what is set aside for a slot, as `latest_for` does, or None. One query."""
     found = latest_for(slot=slot)
     return found if found and is_open(redemption=found) else None
 

@@ -32,7 +32,7 @@ MAIL = {"inline": 1, "queue": 6}
 BEFORE = {("creator", "warm"): 0, ("creator", "cold"): 2, ("checkout", "warm"): 1, ("checkout", "cold"): 4}
 ROUNDS, WARM_UP = 31, 3
 #: Using points: queries on a page, statements of ours at an order, and how much longer a crowd may take.
-PAGE, OURS, TOGETHER = 4, 13, 1.30
+PAGE, OURS, TOGETHER = 4, 12, 1.30
 DISCOUNTS, STEPS = ("none", "points", "voucher"), ("basket", "preview", "order", "after")
 CROWD_ROUNDS = 5
 #: A list with sales and member prices: queries more than the plain list, and how much longer it may take.
