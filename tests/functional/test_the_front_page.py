@@ -92,6 +92,19 @@ class TestTheFrontPage:
         assert response.status_code == 200
         assert "What you still owe" in text(response)
 
+    def test_begins_its_way_back_with_the_admins_own_word(self, unit, staff, settings):
+        settings.LANGUAGE_CODE = "de"
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith("LocaleMiddleware")]
+        client = staff(superuser=True)
+        program = reverse("admin:loyalty_program_program_change", args=[unit.program.pk])
+        for page in (
+            program,
+            FRONT,
+            f"{program[: -len('change/')]}try/",
+            reverse("admin:loyalty_insights_book_changelist"),
+        ):
+            assert f'<a href="{INDEX}">Start</a>' in text(client.get(page)), page
+
     def test_leads_to_every_list_that_stands_in_no_box(self, unit, staff):
         html = text(staff(superuser=True).get(FRONT))
         for name in ("earning_rule", "redemption_useterms", "program_reward", "redemption_claim",
