@@ -56,7 +56,8 @@ class OccurrencesMove:
         rows.exclude(pk__in=list(meanwhile.values_list("pk", flat=True))).update(member=member)
 
 
-merge_parts.register("campaigns", order=60)(OccurrencesMove())
+# Before levels and goals, which take back of each what a level or a goal that is lost had brought.
+merge_parts.register("campaigns", order=28)(OccurrencesMove())
 
 
 class AnswersMove:

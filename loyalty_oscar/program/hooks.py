@@ -242,7 +242,7 @@ class MergePart(Protocol):
         ...
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move back what `move` told."""
+        """Move back what `move` told. Parts are asked in the same order as when they moved."""
         ...
 
 

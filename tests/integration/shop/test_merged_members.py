@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from loyalty_oscar.earning.models import Award
-from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.journeys.carrying import carry_out
+from loyalty_oscar.journeys.models import GoalStanding, Occurrence
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger import operations as ledger
@@ -17,10 +18,13 @@ from loyalty_oscar.program.models import Member, Merge, Segment
 from loyalty_oscar.program.operations import give as give_promised
 from loyalty_oscar.program.operations import join, take_back
 from loyalty_oscar.program.segments import members_of, set_members
+from loyalty_oscar.redemption.models import Claim
+from loyalty_oscar.redemption.operations.claims import open_now
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.queries import giver_of
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import purge
+from loyalty_oscar.testing.factories import CampaignFactory, GoalFactory, RewardFactory
 from loyalty_oscar.tiers.models import Score
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring
@@ -48,6 +52,18 @@ def has(user):
     """What somebody has, with the dates on which it runs out."""
     lots = Lot.objects.filter(account=account(user), is_open=True).order_by("expires_at", "pk")
     return [(lot.source, lot.remaining, lot.state, lot.expires_at) for lot in lots]
+
+
+def all_of(user):
+    """What somebody has, is to have and stands at."""
+    claims = Claim.objects.filter(member=member(user)).order_by("pk")
+    planned = Occurrence.objects.filter(member=member(user)).order_by("pk")
+    return {
+        "points": (of(user), has(user)),
+        "claims": list(claims.values_list("key", "state")),
+        "occurrences": list(planned.values_list("source", "state", "because")),
+        "goals": list(GoalStanding.objects.filter(member=member(user)).values_list("goal__code", "reached")),
+    }
 
 
 @pytest.fixture
@@ -379,6 +395,27 @@ class TestUndone:
         undo(merge(ada, boris))
         send_back(order, 1, on=LATER)
         assert (of(ada), of(boris)) == ((300, 0, 0, 0), (1000, 0, 0, 0))
+        assert_clean()
+
+    @pytest.mark.parametrize("has_arrived", [True, False])
+    def test_leaves_what_a_level_and_a_goal_brought_the_member(self, unit, boris, ada, has_arrived):
+        """Whatever the order in which a database keeps what moved."""
+        a_ladder(unit=unit, silver__reward=RewardFactory(program=unit.program, code="of-silver"))
+        for code, about in (("points", {"points": 30}), ("reward", {"reward": RewardFactory(program=unit.program)})):
+            CampaignFactory(program=unit.program, occasion="level", code=code, **{"points": 0, **about})
+        GoalFactory(
+            program=unit.program, target=1, points=0, reward=RewardFactory(program=unit.program, code="of-goal")
+        )
+        order = buy(ada, (a_product(price="200.00"), 1), on=day(4, 1) if has_arrived else TODAY)
+        if has_arrived:
+            arrive(order, on=day(4, 2))
+            list(ledger.mature_due(at=day(5, 1)))
+            list(carry_out(at=day(5, 1)))
+            open_now(claim=Claim.objects.get(state="waits"), at=day(5, 1))
+        had, other = all_of(ada), all_of(boris)
+        assert (len(had["claims"]), len(had["occurrences"])) == (3 if has_arrived else 2, 2)
+        undo(merge(ada, boris))
+        assert (all_of(ada), all_of(boris)) == (had, other)
         assert_clean()
 
     def test_keeps_dates_that_moved_meanwhile(self, unit, boris, ada):
