@@ -117,13 +117,20 @@ class Buys(Step):
     def put_on(self, stage: Stage, basket: Any, user: Any) -> None:
         """Put a reward of theirs on the basket, if there is one that can be used."""
         rows = Claim.objects.select_related("reward__program", "member").filter(member__user=user, state="open")
-        if claim := rows.order_by("pk").first():
-            is_gone = stage.start.gift is not None and stage.product(stage.start.gift[0]) is None
-            try:
-                use_reward(claim=claim, basket=basket, at=stage.now)
-            except CannotClaim:
-                if not is_gone and not stage.oracle.is_frozen(user.pk, stage.now):
-                    stage.troubles.append(f"{self.order} could not use a reward that is open")
+        if (claim := rows.order_by("pk").first()) is None:
+            return
+        # A basket that is at the gateway keeps what lies on it.
+        at_gateway = [f"basket:{stage.baskets[order]}" for order in stage.at_gateway]
+        is_kept = Redemption.objects.filter(claim=claim, slot__in=at_gateway).exists()
+        is_gone = stage.start.gift is not None and stage.product(stage.start.gift[0]) is None
+        try:
+            use_reward(claim=claim, basket=basket, at=stage.now)
+        except CannotClaim:
+            if not is_kept and not is_gone and not stage.oracle.is_frozen(user.pk, stage.now):
+                stage.troubles.append(f"{self.order} could not use a reward that is open")
+        else:
+            if is_kept:
+                stage.troubles.append(f"{self.order} took a reward off a basket that is at the gateway")
 
     def set_aside(self, stage: Stage, basket: Any, user: Any) -> int:
         """
