@@ -183,9 +183,10 @@ def unmerge(*, merge: Merge, actor: str, at: datetime) -> None:
         members.filter(pk=member.pk).update(merged_into=None)
         members.filter(pk__in=row.moved["members"]).update(merged_into=member)
         # In the parts' own order, as they moved: PostgreSQL keeps the names of what is stored by their length.
-        for name, part in merge_parts.items():
-            if name in row.moved["parts"]:
-                part.undo(member=member, into=into, moved=row.moved["parts"][name], at=at)
+        moved = row.moved["parts"]
+        for name in merge_parts:
+            if name in moved:
+                merge_parts.get(name).undo(member=member, into=into, moved=moved[name], at=at)
         row.undone_at, row.undone_by = at, actor
         row.save(using=write_db(), update_fields=["undone_at", "undone_by"])
     merge.undone_at, merge.undone_by = at, actor

@@ -11,7 +11,7 @@ from django.utils.translation import pgettext
 
 from loyalty_oscar.exclusives import reminders, rules
 from loyalty_oscar.exclusives.models import Reminder, Sale
-from loyalty_oscar.exclusives.queries import dates_of, with_doors
+from loyalty_oscar.exclusives.queries import dates_of, sales_in_force, with_doors
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event, Unit
@@ -86,5 +86,8 @@ def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) 
 
 
 mail_kinds.register(reminders.TOPIC)(
-    MailKind(text=lambda: pgettext("loyalty", "A sale that opens for you, if you asked"))
+    MailKind(
+        text=lambda: pgettext("loyalty", "A sale that opens for you, if you asked"),
+        belongs=lambda program: bool(sales_in_force(program_id=program.pk)),
+    )
 )

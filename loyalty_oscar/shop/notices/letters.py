@@ -81,11 +81,12 @@ timings: Registry[Callable[..., datetime]] = Registry("timing")
 class MailKind:
     """
     How the page on which members choose their mails names a kind: `text()` is what it tells of. One that nothing hangs
-    on is optional, all others always come.
+    on is optional, all others always come. It is named in a program that has what it tells of: `belongs(program)`.
     """
 
     text: Callable[[], str]
     is_optional: bool = False
+    belongs: Callable[[Program], bool] = lambda program: True
 
 
 #: topic of an event -> what kind of mail it is. Topics without one always come.

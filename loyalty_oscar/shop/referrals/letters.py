@@ -79,5 +79,8 @@ def _context(event: Event, referral: Referral) -> dict[str, Any]:
 for topic in (JOINED, ORDERED):
     timings.register(topic)(in_daytime)
     inbox_links.register(topic)(lambda: pgettext("loyalty", "See your friends"))
-mail_kinds.register(JOINED)(MailKind(text=lambda: pgettext("loyalty", "A friend who joined"), is_optional=True))
-mail_kinds.register(ORDERED)(MailKind(text=lambda: pgettext("loyalty", "A friend’s first order"), is_optional=True))
+for topic, said in (
+    (JOINED, lambda: pgettext("loyalty", "A friend who joined")),
+    (ORDERED, lambda: pgettext("loyalty", "A friend’s first order")),
+):
+    mail_kinds.register(topic)(MailKind(text=said, is_optional=True, belongs=lambda program: program.pk in schemes()))

@@ -132,9 +132,16 @@ for topic, said in (
     inbox_links.register(topic)(said)
 timings.register(TOPIC)(in_daytime)
 timings.register(DOWN)(in_daytime)
-mail_kinds.register(UP)(MailKind(text=lambda: pgettext("loyalty", "A level you reached"), is_optional=True))
-mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A level that ends soon")))
-mail_kinds.register(DOWN)(MailKind(text=lambda: pgettext("loyalty", "A level that ended")))
+for topic, said in (
+    (UP, lambda: pgettext("loyalty", "A level you reached")),
+    (TOPIC, lambda: pgettext("loyalty", "A level that ends soon")),
+    (DOWN, lambda: pgettext("loyalty", "A level that ended")),
+):
+    mail_kinds.register(topic)(
+        MailKind(
+            text=said, is_optional=topic == UP, belongs=lambda program: ladder_of(program_id=program.pk) is not None
+        )
+    )
 
 
 def _keeping(ladder: Ladder, standing: Standing, unit: Unit | None, at: datetime) -> dict[str, str]:

@@ -16,13 +16,18 @@ from loyalty_oscar.people.operations import choose_mails
 from loyalty_oscar.people.queries import unwanted_mails
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Delivery, Member
+from loyalty_oscar.program.queries import forget_cache
+from loyalty_oscar.referrals.models import Scheme
 from loyalty_oscar.shop.notices import announce_ready, deliver
 from loyalty_oscar.shop.notices.letters import letters, mail_kinds
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
 from loyalty_oscar.testing import clock
-from loyalty_oscar.testing.factories import MemberFactory
+from loyalty_oscar.testing.factories import MemberFactory, RewardFactory, SchemeFactory
+from loyalty_oscar.tiers.models import Ladder
 from tests.integration.exclusives.sales import a_sale
+from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.storefront import TODAY, a_club, a_product, a_user, arrive, buy, day, text_of
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +43,11 @@ def today():
 
 @pytest.fixture
 def unit():
-    return a_club()
+    """The Paw Club with friends, and with levels that nobody reaches here."""
+    unit = a_club()
+    a_ladder(unit=unit, bronze=10**7, silver=2 * 10**7, gold=3 * 10**7)
+    SchemeFactory(program=unit.program)
+    return unit
 
 
 @pytest.fixture
@@ -89,6 +98,33 @@ class TestThePage:
             assert text in always
         assert "What is ready to use" not in always
         assert "Mails go to boris@example.com." in said
+
+    def test_names_nothing_that_the_program_does_not_have(self, member):
+        def named():
+            said = text_of(signed_in(member.user).get(PAGE)).partition("Mail me about")[2].lower()
+            return [word for word in ("friend", "level", "reward", "sale") if word in said]
+
+        assert named() == ["friend", "level"]
+        SchemeFactory(program=a_program(code="cats", is_default=False).program)
+        Scheme.objects.filter(program=member.program).delete()
+        Ladder.objects.update(is_on=False)
+        forget_cache()
+        RewardFactory(program=member.program)
+        assert named() == ["reward"]
+        assert ticked(member.user) == (["points-ready"], ["points-ready"])
+        a_sale(member.program.unit, a_product("Trail bed"))
+        assert named() == ["reward", "sale"]
+
+    def test_keeps_what_was_refused_of_what_the_program_does_not_have_now(self, member):
+        choose(member.user, "tier-up")
+        Ladder.objects.update(is_on=False)
+        forget_cache()
+        assert ticked(member.user)[1] == OPTIONAL[:3]
+        choose(member.user, "points-ready")
+        Ladder.objects.update(is_on=True)
+        forget_cache()
+        assert ticked(member.user)[0] == ["points-ready", "tier-up"]
+        assert set(unwanted_mails(member_id=member.pk)) == {"friend-joined", "friend-ordered"}
 
     def test_keeps_what_was_chosen(self, member):
         page = choose(member.user, "points-ready", "tier-up")

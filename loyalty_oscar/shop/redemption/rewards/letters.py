@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Event
-from loyalty_oscar.redemption.claims import DONE, GIVEN_BACK, GOT
+from loyalty_oscar.redemption.claims import DONE, GIVEN_BACK, GOT, has_rewards
 from loyalty_oscar.redemption.models import Claim
 
 from ...notices.letters import (
@@ -134,7 +134,10 @@ for _topic in (GOT, GIVEN_BACK, DONE, TOPIC):
     inbox_links.register(_topic)(lambda: pgettext("loyalty", "See your rewards"))
 for _topic in (GIVEN_BACK, DONE, TOPIC):
     timings.register(_topic)(in_daytime)
-mail_kinds.register(GOT)(MailKind(text=lambda: pgettext("loyalty", "A reward you took")))
-mail_kinds.register(GIVEN_BACK)(MailKind(text=lambda: pgettext("loyalty", "A reward that was taken back")))
-mail_kinds.register(DONE)(MailKind(text=lambda: pgettext("loyalty", "A reward you were given")))
-mail_kinds.register(TOPIC)(MailKind(text=lambda: pgettext("loyalty", "A reward that runs out soon")))
+for _topic, _said in (
+    (GOT, lambda: pgettext("loyalty", "A reward you took")),
+    (GIVEN_BACK, lambda: pgettext("loyalty", "A reward that was taken back")),
+    (DONE, lambda: pgettext("loyalty", "A reward you were given")),
+    (TOPIC, lambda: pgettext("loyalty", "A reward that runs out soon")),
+):
+    mail_kinds.register(_topic)(MailKind(text=_said, belongs=lambda program: has_rewards(program=program)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -22,12 +23,6 @@ from ..visit import joined, takes_part
 from .account import MembersPage
 
 
-def kinds(*, optional: bool) -> dict[str, str]:
-    """Return the kinds of mail that members may refuse, or those that always come: topics with what each tells of."""
-    found = [(topic, kind) for topic, kind in mail_kinds.items() if topic not in conf.UNTOLD_TOPICS]
-    return {topic: kind.text() for topic, kind in found if kind.is_optional is optional}
-
-
 class MailsForm(forms.Form):
     """Which mails a member wants, of those that may be refused."""
 
@@ -35,9 +30,9 @@ class MailsForm(forms.Form):
         label=pgettext_lazy("loyalty", "Mail me about"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offered: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["wanted"].choices = list(kinds(optional=True).items())
+        self.fields["wanted"].choices = list(offered.items())
 
 
 class MailsPage(MembersPage):
@@ -59,17 +54,26 @@ class MailsView(MailsPage, FormView):
     def get_page_title(self) -> str:
         return pgettext("loyalty", "Your mails")
 
+    def kinds(self, *, optional: bool) -> dict[str, str]:
+        """Return the program's kinds of mail that may be refused, or always come: topics with what each tells of."""
+        found = [(topic, kind) for topic, kind in mail_kinds.items() if topic not in conf.UNTOLD_TOPICS]
+        mine = [(topic, kind) for topic, kind in found if kind.belongs(self.program)]
+        return {topic: kind.text() for topic, kind in mine if kind.is_optional is optional}
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"offered": self.kinds(optional=True)}
+
     def get_initial(self) -> dict[str, Any]:
         member = self.request.loyalty.member
         unwanted = unwanted_mails(member_id=member.pk) if member else {}
-        return {"wanted": [topic for topic in kinds(optional=True) if topic not in unwanted]}
+        return {"wanted": [topic for topic in self.kinds(optional=True) if topic not in unwanted]}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        always = sorted(set(kinds(optional=False).values()))
+        always = sorted(set(self.kinds(optional=False).values()))
         return super().get_context_data(always=always, email=getattr(self.request.user, "email", ""), **kwargs)
 
     def form_valid(self, form: MailsForm) -> HttpResponse:
-        at, offered = clock.now(), kinds(optional=True)
+        at, offered = clock.now(), self.kinds(optional=True)
         if member := joined(visit=self.request.loyalty, at=at):
             unwanted = set(offered).difference(form.cleaned_data["wanted"])
             choose_mails(member=member, unwanted=unwanted, offered=offered, at=at)
