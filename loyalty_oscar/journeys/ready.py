@@ -145,7 +145,7 @@ READY = (
         subject=pgettext_lazy("loyalty", "Something was in your boot"),
         body=pgettext_lazy(
             "loyalty",
-            "Hello {first_name},\n\nsomebody came by last night and left {gift} in your account. Have a good"
+            "Hello {first_name},\n\nsomebody came by at night and left {gift} in your account. Have a good"
             " season!\n{link}\n\n{shop}",
         ),
     ),
