@@ -117,7 +117,7 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
     change_form_template = "loyalty/admin/campaign.html"
     change_list_template = "loyalty/admin/campaigns.html"
     inlines = (TextInline,)
-    list_display = ("name", "for_what", "gives", "so_far", "at_most", "state", "program")
+    list_display = ("name", "for_what", "gives", "came", "so_far", "at_most", "state", "program")
     list_select_related = ("program__unit", "reward")
     list_filter = ("program", InForceFilter)
     search_fields = ("name", "code", "word")
@@ -144,9 +144,13 @@ class CampaignAdmin(BehindFront, TellsInForce, TellsMore, TellsChanges, DeletesU
             return pgettext("loyalty", "a letter")
         return in_column(campaign=campaign, points=campaign.points)
 
+    @admin.display(description=pgettext_lazy("loyalty", "how often it came"), ordering="given")
+    def came(self, campaign: Campaign) -> str:
+        return money.number(campaign.given)
+
     @admin.display(description=pgettext_lazy("loyalty", "given"), ordering="spent")
     def so_far(self, campaign: Campaign) -> Any:
-        return in_column(campaign=campaign, points=campaign.spent)
+        return in_column(campaign=campaign, points=campaign.spent if campaign.points or campaign.spent else None)
 
     @admin.display(description=pgettext_lazy("loyalty", "at most so much in all"), ordering="budget")
     def at_most(self, campaign: Campaign) -> Any:

@@ -80,6 +80,13 @@ class TestACampaignInTheAdmin:
         assert "product, at most 500 paws in all; 0 paws given so far." in text
         assert "A review" in text_of(root.get(reverse("admin:loyalty_journeys_campaign_changelist")))
 
+    def test_says_in_the_list_how_often_it_came_and_of_points_how_many(self, root, unit):
+        for points, given, spent in ((50, 24, 1200), (0, 1217, 0)):
+            Campaign.objects.filter(pk=a_campaign(unit).pk).update(points=points, given=given, spent=spent)
+        said = text_of(root.get(LIST))
+        assert "50 24 1,200 -" in said
+        assert "a letter 1,217 - -" in said
+
     def test_asks_for_a_code_where_the_name_gives_none(self, root, unit):
         assert errors(adds(root, unit, name="Отзыв")) == {"code": "None can be made from this name. Write one."}
         assert adds(root, unit, name="Отзыв", code="otzyv").status_code == 302
