@@ -23,10 +23,10 @@ LETTER = "campaign"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """
-    What a campaign says to a member, in the language that the member reads, without markup: `link` leads to the page
-    that it speaks of, `stop_link` is where letters are stopped without login. `key` comes once for each message.
-    `answers` are those to its question, where it asks one, and `products` what goes with what was bought, where it
-    shows that: the words and the address of each.
+    What a campaign says to a member, without markup: in the language that the member reads, or in another one where
+    there is no text in it (`language`). `link` leads to the page that it speaks of, `stop_link` is where letters are
+    stopped without login. `key` comes once for each message. `answers` are those to its question, where it asks one,
+    and `products` what goes with what was bought, where it shows that: the words and the address of each.
     """
 
     key: str
@@ -35,6 +35,7 @@ class Message:
     text: str
     link: str
     stop_link: str
+    language: str
     answers: tuple[tuple[str, str], ...] = ()
     products: tuple[tuple[str, str], ...] = ()
 

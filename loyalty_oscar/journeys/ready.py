@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import languages
+from loyalty_oscar.program.languages import languages
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import read_versions
 from loyalty_oscar.program.worth import rate_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from django.utils.translation import npgettext, pgettext
 
 from loyalty_oscar.program import money, words
-from loyalty_oscar.program.forms import language_name
+from loyalty_oscar.program.languages import language_name
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import ProductSet, Unit
 from loyalty_oscar.program.registries import promise_of

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from django.conf import settings
-
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.languages import in_language
 
 from .models import Campaign, CampaignText
 
@@ -40,6 +39,4 @@ def fill(*, text: str, values: Mapping[str, str]) -> str:
 def text_of(*, campaign: Campaign, language: str) -> CampaignText | None:
     """Return what a campaign says in a language, else in the shop's own, else in the first; None for nothing."""
     texts = campaign.texts.using(write_db()).order_by("pk")
-    by_code = {text.language: text for text in texts}
-    known = (by_code.get(code) for code in (language, language.partition("-")[0], settings.LANGUAGE_CODE, *by_code))
-    return next((text for text in known if text), None)
+    return in_language(texts={text.language: text for text in texts}, language=language)

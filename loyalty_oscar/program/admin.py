@@ -33,14 +33,13 @@ from .forms import (
     WorthForm,
     WorthRows,
     is_key,
-    language_name,
-    languages,
     plural_samples,
     unit_form,
     word_field,
 )
 from .history import TellsChanges
 from .hooks import program_pages, program_warnings, set_uses, state_change_notes
+from .languages import language_name, languages
 from .models import (
     Merge,
     Phase,

@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from django import forms
-from django.conf import global_settings, settings
 from django.utils.text import slugify
-from django.utils.translation import get_language_info, npgettext, pgettext, pgettext_lazy
+from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import clock, money
 from .countries import countries_field
+from .languages import languages
 from .levels import level_names
 from .models import PointWorth, Program, Reward, Segment, State, TermsVersion, Unit
 from .numbers import NumberField
@@ -38,18 +38,6 @@ OVER = pgettext_lazy("loyalty", "That is over already. Choose a later day, or sw
 SAMPLES = (1, 2, 3, 5, 0, *range(4, 120), 1_000_000)
 
 
-def languages() -> list[str]:
-    """
-    Return the languages of the shop without their regions (`en` for `en-gb`), each once.
-
-    A shop that chose none has Django's hundred; there its own language and those of the ready words are asked for.
-    """
-    chosen = [code for code, _name in settings.LANGUAGES]
-    if chosen == [code for code, _name in global_settings.LANGUAGES]:
-        chosen = [settings.LANGUAGE_CODE, "en", "de", "pl", "ru"]
-    return list(dict.fromkeys(code.split("-")[0] for code in chosen))
-
-
 def plural_samples(language: str) -> dict[str, int]:
     """Return the plural categories of a language (CLDR) that whole numbers have, each with an example."""
     try:
@@ -60,14 +48,6 @@ def plural_samples(language: str) -> dict[str, int]:
     for number in SAMPLES:
         found.setdefault(category(number), number)
     return found
-
-
-def language_name(language: str) -> str:
-    """Return the name of a language in the reader's words."""
-    try:
-        return str(get_language_info(language)["name_translated"])
-    except KeyError:
-        return language
 
 
 class Rows(forms.BaseInlineFormSet):

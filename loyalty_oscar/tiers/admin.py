@@ -15,10 +15,11 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, words
 from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, OnePerProgram, TellsMore, has_begun
-from loyalty_oscar.program.forms import is_key, languages, reward_fields
+from loyalty_oscar.program.forms import is_key, reward_fields
 from loyalty_oscar.program.history import TellsChanges, note
 from loyalty_oscar.program.hooks import program_warnings, reward_uses, set_uses
 from loyalty_oscar.program.in_force import InForceFilter, TellsInForce
+from loyalty_oscar.program.languages import languages
 from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
 from loyalty_oscar.program.numbers import NumbersInWords
 from loyalty_oscar.program.references import named, page_of, referents

@@ -20,14 +20,13 @@ from loyalty_oscar.program.forms import (
     as_money,
     check_promise,
     in_coins,
-    language_name,
-    languages,
     make_code,
     offer_code,
     offer_program,
     offer_promise,
     refuse_over,
 )
+from loyalty_oscar.program.languages import language_name, languages
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.queries import count_members

@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.program.forms import Rows, language_name, languages
+from loyalty_oscar.program.forms import Rows
+from loyalty_oscar.program.languages import language_name, languages
 from loyalty_oscar.program.registries import promise_of
 from loyalty_oscar.program.second_look import look_twice, meant_field, tick
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.urls import reverse
+from django.utils import translation
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.channels import Message
@@ -68,7 +69,7 @@ def message_of(
         "first_name": first_name(user=member.user),
         "shop": settings.OSCAR_SHOP_NAME,
         "program": campaign.program.name,
-        "gift": _gift(campaign, points),
+        "gift": _gift(campaign, points, text.language),
         "product": product or _product(campaign, order_id, at),
         "link": link,
     }
@@ -79,8 +80,9 @@ def message_of(
         text=fill(text=text.body, values=values),
         link=link,
         stop_link=stop_link(member=member, site=site),
-        answers=_answers(campaign.params, member, source, order_id, site),
+        answers=_answers(campaign.params, member, source, order_id, site, text.language),
         products=products,
+        language=text.language,
     )
 
 
@@ -100,11 +102,12 @@ def _link(campaign: Campaign, order_id: int | None, site: Site) -> str:
     return absolute(site=site, path=reverse("catalogue:index"))
 
 
-def _gift(campaign: Campaign, points: int) -> str:
+def _gift(campaign: Campaign, points: int, language: str) -> str:
     unit = campaign.program.unit_or_none
     if unit is None or not (points or promise_of(row=campaign)):
         return ""
-    return words.points(unit=unit, points=points) if points else words.promised(unit=unit, row=campaign)
+    with translation.override(language):
+        return words.points(unit=unit, points=points) if points else words.promised(unit=unit, row=campaign)
 
 
 def _product(campaign: Campaign, order_id: int | None, at: datetime) -> str:
@@ -124,7 +127,7 @@ def _products(member: Member, order_id: int | None, site: Site, at: datetime) ->
 
 
 def _answers(
-    params: Mapping[str, Any], member: Member, source: str, order_id: int | None, site: Site
+    params: Mapping[str, Any], member: Member, source: str, order_id: int | None, site: Site, language: str
 ) -> tuple[tuple[str, str], ...]:
     """Return the answers to the question that a campaign asks, each with the address at which it is filled in."""
     code = params.get("question", "")
@@ -132,4 +135,6 @@ def _answers(
         return ()
     about: dict[str, Any] = {"member": member, "question": code, "source": source, "order_id": order_id, "site": site}
     choices = questions.get(code).choices.items()
-    return tuple((str(choice.text), answer_link(choice=key, **about)) for key, choice in choices)
+    with translation.override(language):
+        texts = [str(choice.text) for _key, choice in choices]
+    return tuple((text, answer_link(choice=key, **about)) for text, (key, _choice) in zip(texts, choices, strict=True))

@@ -33,6 +33,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import COLORS, conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
+from loyalty_oscar.program.languages import offered
 from loyalty_oscar.program.models import Event, Member, Program, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
 
@@ -115,9 +116,8 @@ def first_name(*, user: Any) -> str:
 @contextmanager
 def language_of(*, user: Any) -> Any:
     """Speak the member's language within the block: what a registered source knows, else the shop's own."""
-    known = languages.answers(user=user)
-    offered = dict(settings.LANGUAGES)
-    chosen = next((code for code in known if code in offered), settings.LANGUAGE_CODE)
+    known = (offered(code=code) for code in languages.answers(user=user) if code)
+    chosen = next(filter(None, known), settings.LANGUAGE_CODE)
     with translation.override(chosen):
         yield chosen
 

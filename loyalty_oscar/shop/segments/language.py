@@ -12,7 +12,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.people.models import Contact
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.forms import language_name
+from loyalty_oscar.program.languages import language_name, offered, own_language
 from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
@@ -41,8 +41,8 @@ class LanguageTrait:
     ) -> Collection[int]:
         rows = Contact.objects.using(write_db()).filter(member_id__gt=after, member_id__lte=last)
         known = dict(rows.filter(member__program=program_id).exclude(language="").values_list("member_id", "language"))
-        found = {pk for pk, code in known.items() if code in params["languages"]}
-        if settings.LANGUAGE_CODE in params["languages"]:
+        found = {pk for pk, code in known.items() if offered(code=code) in params["languages"]}
+        if own_language() in params["languages"]:
             members = members_within(program_id=program_id, after=after, last=last)
             found |= set(members.values_list("pk", flat=True)) - known.keys()
         return found

@@ -22,8 +22,9 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import clock, money
-from loyalty_oscar.program.forms import language_name, languages, plural_samples, word_field
+from loyalty_oscar.program.forms import plural_samples, word_field
 from loyalty_oscar.program.hooks import program_pages
+from loyalty_oscar.program.languages import language_name, languages
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.money import exponent
 from loyalty_oscar.program.numbers import NumberField

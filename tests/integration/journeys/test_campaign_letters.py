@@ -125,6 +125,22 @@ class TestALetter:
             extend.languages.unregister("of-tests")
         assert "Servus" in mail.outbox[0].body
 
+    def test_is_of_one_language_where_there_is_no_text_in_the_members(self, unit, member, settings):
+        settings.LANGUAGE_CODE = "en-gb"
+        campaign = says(a_campaign(unit, points=50, params={"question": "problem"}), language="de", body="{gift}")
+        says(campaign, subject="Hello", body="It is {gift}.")
+        unit.names |= {"pl": {"one": "łapka", "few": "łapki", "many": "łapek", "other": "łapki"}}
+        unit.save()
+        extend.languages.register("of-tests")(lambda *, user: "pl")
+        try:
+            reviewed(member)
+            assert "Hello" in leave(NOON)
+        finally:
+            extend.languages.unregister("of-tests")
+        body = next(letter.body for letter in mail.outbox if letter.subject == "Hello").replace("\xa0", " ")
+        assert "It is 50 paws." in body
+        assert "Everything is fine" in body
+
     def test_speaks_of_the_order_and_leads_to_it_and_asks_its_question(self, unit, member):
         campaign = a_campaign(unit, "order-final", points=0, params={"question": "problem"})
         says(campaign, subject="Is all well with {product}?", body="{link}")

@@ -11,7 +11,7 @@ from oscar.test.factories import UserFactory
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.forms import languages
+from loyalty_oscar.program.languages import languages
 from loyalty_oscar.program.models import Member, Phase, Program, ProgramSite, Unit
 from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.program.queries import earns_at, expiry_of, unit_for_site

@@ -17,6 +17,7 @@ from oscar.core.loading import get_class
 from loyalty_oscar.ledger.operations import open_account
 from loyalty_oscar.program import clock, contributions, words
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.languages import in_language
 from loyalty_oscar.program.models import Program, State, TermsVersion
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.worth import worth
@@ -31,9 +32,8 @@ PageTitleMixin = get_class("customer.mixins", "PageTitleMixin")
 def terms_in_force(*, program: Program, at: Any) -> TermsVersion | None:
     """Return the newest terms in force, in the visitor's language where there is a text in it."""
     rows = list(program.terms.filter(starts_at__lte=at))
-    newest = [row for row in rows if row.version == rows[0].version]
-    language = (get_language() or "en").split("-")[0]
-    return next((row for row in newest if row.language.split("-")[0] == language), newest[0] if newest else None)
+    newest = {row.language: row for row in rows if row.version == rows[0].version}
+    return in_language(texts=newest, language=get_language() or "")
 
 
 class HowItWorksView(WithProgram, PageTitleMixin, TemplateView):
