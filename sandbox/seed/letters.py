@@ -111,6 +111,8 @@ APART, FOR_HOMES = 24, {"dog-days": "dogs", "cat-days": "cats"}
 CAME_LATER = {"joined@example.com": -7, "goal@example.com": -57, "level@example.com": -16, "returned@example.com": -25}
 #: Whom "Just so" may come to: chance is to change no number that the pages of the docs show.
 SURPRISED = ("slipping@example.com", "late@example.com", "away@example.com")
+#: What the demo people allow, in which words.
+ALLOWED = {"letters": "Write to me about gifts, goods and questions.", "personal": "Show me what fits my home."}
 #: Groups of members by what they bought within a year: code -> name, and the range with its goods.
 HOMES = {"dogs": ("Dog people", "dog"), "cats": ("Cat people", "cat")}
 #: Days from today: when the club began to know them apart.
@@ -118,7 +120,7 @@ KNOWN = -500
 
 
 def happenings(*, today: datetime) -> Iterator[Happening]:
-    """Know homes apart, set up the campaigns, and let the demo people allow letters, half an hour later."""
+    """Know homes apart, set up the campaigns, and let the demo people allow what is asked, half an hour later."""
     yield Happening(at=ten_oclock(today=today, days=KNOWN), do=_homes)
     began = ten_oclock(today=today, days=WRITES)
     yield Happening(at=began, do=_set_up)
@@ -168,8 +170,8 @@ def _homes(player: Any, at: datetime) -> None:
 
 def _allow(player: Any, at: datetime) -> None:
     """
-    Let the demo people who are members allow letters, as they do on their page and by the link that is mailed; and name
-    those who may be surprised.
+    Let the demo people who are members allow letters, as they do on their page and by the link that is mailed, and
+    personal content; and name those who may be surprised.
     """
     program = Program.objects.get(code="paw-club")
     friends = Segment.objects.create(program=program, code="friends", name="Friends of the house")
@@ -184,6 +186,6 @@ def _allow(player: Any, at: datetime) -> None:
 def _allow_later(email: str, player: Any, at: datetime) -> None:
     account = account_of(user=player.users.get(email))
     if account is not None:
-        said = "Write to me about gifts, goods and questions."
-        row = ask(member=account.member, purpose="letters", words=said, language="en", at=at)
-        confirm(consent_id=row.pk, at=at)
+        for purpose, said in ALLOWED.items():
+            row = ask(member=account.member, purpose=purpose, words=said, language="en", at=at)
+            confirm(consent_id=row.pk, at=at)

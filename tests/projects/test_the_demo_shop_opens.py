@@ -79,6 +79,13 @@ class TestTheDemoShop:
             assert len(sizes) > 50
             assert sizes[-1] > sizes[0]
 
+    def test_shows_dogs_and_cats_what_is_for_them(self, steps):
+        assert steps[1]["for_one"] == {
+            "member@example.com": [["dogs"], True],
+            "silver@example.com": [["cats"], True],
+            "": [[], False],
+        }
+
     def test_has_points_in_each_state(self, steps):
         points = steps[1]["points"]
         assert points["member@example.com"]["available"] == 1250

@@ -1,5 +1,6 @@
 """What the people of the demo shop stand on, and where its links lead."""
 
+from django.contrib.auth import get_user_model
 from django.db.models.functions import TruncMonth
 from django.test import Client
 from django.utils import timezone
@@ -38,6 +39,7 @@ def run():
         "told": _told(),
         "months": _months(),
         "groups": _groups(),
+        "for_one": {email: _for_one(email) for email in ("member@example.com", "silver@example.com", "")},
     }
 
 
@@ -65,6 +67,15 @@ def _groups():
     for code, counted in SegmentCount.objects.order_by("day").values_list("segment__code", "counted"):
         found.setdefault(code, []).append(counted)
     return found
+
+
+def _for_one(email):
+    """Whose homes a line above the products is for, and whether it says why; without an address a stranger."""
+    client = Client()
+    if email:
+        client.force_login(get_user_model().objects.get(email=email))
+    page = client.get("/catalogue/").content.decode()
+    return [pet for pet in ("dogs", "cats") if f"What {pet} " in page], "Why do I see this?" in page
 
 
 def _rows(accounts):
