@@ -73,6 +73,11 @@ class TestTheDemoShop:
         assert sum(buyers[-5:]) > 1.3 * sum(buyers[:5]) > 50
         assert steps[1]["months"]["used"] >= 15
 
+    def test_has_figures_that_are_those_of_its_accounts_from_the_first_look(self, steps):
+        figures = steps[1]["figures"]
+        assert figures["counted"] == figures["held"]
+        assert figures["held"]["ready"] > 20_000
+
     def test_has_groups_that_grew(self, steps):
         for code in ("dogs", "cats"):
             sizes = steps[1]["groups"][code]

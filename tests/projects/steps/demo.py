@@ -1,11 +1,13 @@
 """What the people of the demo shop stand on, and where its links lead."""
 
 from django.contrib.auth import get_user_model
+from django.db.models import Sum
 from django.db.models.functions import TruncMonth
 from django.test import Client
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from loyalty_oscar.insights.models import Day
 from loyalty_oscar.insights.monthly import MonthCut, months_of
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.ledger.models import Account, Entry, Kind
@@ -39,6 +41,7 @@ def run():
         "told": _told(),
         "months": _months(),
         "groups": _groups(),
+        "figures": _figures(),
         "for_one": {email: _for_one(email) for email in ("member@example.com", "silver@example.com", "")},
     }
 
@@ -67,6 +70,14 @@ def _groups():
     for code, counted in SegmentCount.objects.order_by("day").values_list("segment__code", "counted"):
         found.setdefault(code, []).append(counted)
     return found
+
+
+def _figures():
+    """How many points the figures say are ready and on the way, and how many the accounts hold."""
+    unit = Program.objects.get(code="paw-club").unit
+    counted = Day.objects.filter(unit=unit).aggregate(ready=Sum("d_available"), way=Sum("d_pending"))
+    held = Account.objects.filter(unit=unit).aggregate(ready=Sum("available"), way=Sum("pending"))
+    return {"counted": counted, "held": held}
 
 
 def _for_one(email):
