@@ -78,6 +78,11 @@ class TestTheDemoShop:
         assert figures["counted"] == figures["held"]
         assert figures["held"]["ready"] > 20_000
 
+    def test_has_goals_that_start_where_it_was_then(self, steps):
+        goals = steps[1]["goals"]
+        assert set(goals) == {"repeat", "members"}
+        assert all(start == counted > 0 for start, counted in goals.values())
+
     def test_has_groups_that_grew(self, steps):
         for code in ("dogs", "cats"):
             sizes = steps[1]["groups"][code]

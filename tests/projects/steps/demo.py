@@ -7,9 +7,11 @@ from django.test import Client
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from loyalty_oscar.insights.models import Day
+from loyalty_oscar.insights.aim_tables import figure_by_month, measures_of
+from loyalty_oscar.insights.models import Aim, Day
 from loyalty_oscar.insights.monthly import MonthCut, months_of
 from loyalty_oscar.journeys.models import Occurrence
+from loyalty_oscar.kernel.periods import add_months
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.program.models import Program, SegmentCount
 from loyalty_oscar.referrals.models import Code, Referral
@@ -42,6 +44,7 @@ def run():
         "months": _months(),
         "groups": _groups(),
         "figures": _figures(),
+        "goals": _goals(),
         "for_one": {email: _for_one(email) for email in ("member@example.com", "silver@example.com", "")},
     }
 
@@ -69,6 +72,16 @@ def _groups():
     found = {}
     for code, counted in SegmentCount.objects.order_by("day").values_list("segment__code", "counted"):
         found.setdefault(code, []).append(counted)
+    return found
+
+
+def _goals():
+    """What each goal of the club starts at, and what is counted for the month before."""
+    aims = list(Aim.objects.select_related("program__unit"))
+    found = {}
+    for aim in aims:
+        counted = figure_by_month(aim=aim, figures=measures_of(unit=aim.program.unit, aims=aims))
+        found[aim.figure] = [aim.start, counted[add_months(day=aim.starts_on, months=-1)]]
     return found
 
 

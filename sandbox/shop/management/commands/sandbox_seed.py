@@ -16,7 +16,7 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from loyalty_oscar.insights.operations import SETTLED, count
-from sandbox.seed import catalogue, friends, history, levels, loyalty, people, pictures, story, tables
+from sandbox.seed import catalogue, friends, goals, history, levels, loyalty, people, pictures, story, tables
 from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, joined
 from sandbox.shop.models import SeedRun
 
@@ -105,6 +105,7 @@ class Command(BaseCommand):
                 self._done(f"of {len(events):,} events, up to {event.at:%B %Y}", number)
         days.end()
         with loyalty.clock(run.today):
+            goals.set_aims(at=run.today)
             loyalty.bring_paper_cards(people=people.demo(), at=run.today)
             left = player.leave_baskets(at=run.today)
         # Nothing else writes here, so nobody has to wait an hour until the figures are those of the front page.
