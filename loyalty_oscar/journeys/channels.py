@@ -24,9 +24,9 @@ LETTER = "campaign"
 class Message:
     """
     What a campaign says to a member, without markup: in the language that the member reads, or in another one where
-    there is no text in it (`language`). `link` leads to the page that it speaks of, `stop_link` is where letters are
-    stopped without login. `key` comes once for each message. `answers` are those to its question, where it asks one,
-    and `products` what goes with what was bought, where it shows that: the words and the address of each.
+    there is no text in it (`language`, a code). `link` leads to the page that it speaks of, `stop_link` is where
+    letters are stopped without login. `key` comes once for each message. `answers` are those to its question, where it
+    asks one, and `products` what goes with what was bought, where it shows that: the words and the address of each.
     """
 
     key: str

@@ -20,7 +20,7 @@ def languages() -> list[str]:
     chosen = [code for code, _name in settings.LANGUAGES]
     if chosen == [code for code, _name in global_settings.LANGUAGES]:
         chosen = [settings.LANGUAGE_CODE, "en", "de", "pl", "ru"]
-    return list(dict.fromkeys(_bare(code) for code in chosen))
+    return list(dict.fromkeys(bare(code=code) for code in chosen))
 
 
 def language_name(language: str) -> str:
@@ -44,13 +44,14 @@ def own_language() -> str:
 def in_language(*, texts: Mapping[str, Text], language: str) -> Text | None:
     """Return the text in a language, else in the shop's own, each with or without its region; else the first one."""
     for wanted in (language, settings.LANGUAGE_CODE):
-        near = (code for code in texts if _bare(code) == _bare(wanted))
+        near = (code for code in texts if bare(code=code) == bare(code=wanted))
         if code := next((code for code in (*_more_and_more_widely(wanted), *near) if code in texts), None):
             return texts[code]
     return next(iter(texts.values()), None)
 
 
-def _bare(code: str) -> str:
+def bare(*, code: str) -> str:
+    """Return a language without its region: "en" for "en-gb"."""
     return code.partition("-")[0]
 
 

@@ -24,6 +24,7 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
+from .languages import bare
 from .models import Unit
 from .registries import promise_of
 
@@ -56,7 +57,7 @@ def unit_name(*, unit: Unit, points: int) -> str:
 
 def _names(unit: Unit) -> Mapping[str, str]:
     """Return the words of the reader's language, else the English ones, else any."""
-    language = (get_language() or "en").split("-")[0]
+    language = bare(code=get_language() or "en")
     return unit.names.get(language) or unit.names.get("en") or next(iter(unit.names.values()), {})
 
 

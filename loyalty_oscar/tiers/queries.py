@@ -15,6 +15,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.languages import bare
 from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.queries import read_versions, remembered, version_of, versions
 
@@ -94,7 +95,7 @@ def at_least_base(*, ladder: Ladder, standing: Standing | None) -> Standing | No
 
 def tier_name(*, tier: Tier) -> str:
     """Return the name of a level in the reader's language."""
-    return tier.names.get((get_language() or "en").split("-")[0]) or tier.name
+    return tier.names.get(bare(code=get_language() or "en")) or tier.name
 
 
 def levels(*, program_id: int) -> list[tuple[int, str]]:

@@ -27,7 +27,7 @@ from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.languages import language_name
+from loyalty_oscar.program.languages import bare, language_name
 from loyalty_oscar.program.models import Member
 
 from ..notices.letters import language_of
@@ -144,7 +144,11 @@ def letter(*, subject: Campaign, request: Any) -> Piece | None:
     if member is not None:
         with language_of(user=member.user) as language:
             message = _message(subject, member, language)
-        told |= {"member": member, "message": message, "language": language_name(message.language) if message else ""}
+        told |= {
+            "member": member,
+            "message": message,
+            "language": language_name(bare(code=message.language)) if message else "",
+        }
         told["may"] = member.pk in allowed(purpose=Consent.Purpose.LETTERS, member_ids=[member.pk], at=clock.now())
     return "loyalty/admin/letter.html", told
 

@@ -18,6 +18,7 @@ from loyalty_oscar.journeys.questions import questions
 from loyalty_oscar.journeys.texts import fill, text_of
 from loyalty_oscar.program import words
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.languages import bare
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import promise_of
 
@@ -62,6 +63,8 @@ def message_of(
     text = text_of(campaign=campaign, language=language)
     if text is None:
         return None
+    # All of a letter is in the language of its text; of the regions of that, in the member's.
+    spoken = language if bare(code=language) == bare(code=text.language) else text.language
     site = site_of(member=member)
     products = _products(member, order_id, site, at) if campaign.params.get("related") else ()
     link = products[0][1] if products else _link(campaign, order_id, site)
@@ -69,7 +72,7 @@ def message_of(
         "first_name": first_name(user=member.user),
         "shop": settings.OSCAR_SHOP_NAME,
         "program": campaign.program.name,
-        "gift": _gift(campaign, points, text.language),
+        "gift": _gift(campaign, points, spoken),
         "product": product or _product(campaign, order_id, at),
         "link": link,
     }
@@ -80,9 +83,9 @@ def message_of(
         text=fill(text=text.body, values=values),
         link=link,
         stop_link=stop_link(member=member, site=site),
-        answers=_answers(campaign.params, member, source, order_id, site, text.language),
+        answers=_answers(campaign.params, member, source, order_id, site, spoken),
         products=products,
-        language=text.language,
+        language=spoken,
     )
 
 

@@ -19,6 +19,7 @@ from loyalty_oscar.journeys.texts import fill
 from loyalty_oscar.people.consents import withdraw
 from loyalty_oscar.people.models import Consent, Contact
 from loyalty_oscar.program.models import Delivery, Event, Member
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.storefront import a_product, arrive, buy, day
@@ -140,6 +141,21 @@ class TestALetter:
         body = next(letter.body for letter in mail.outbox if letter.subject == "Hello").replace("\xa0", " ")
         assert "It is 50 paws." in body
         assert "Everything is fine" in body
+
+    def test_tells_amounts_as_the_members_region_writes_them(self, unit, member):
+        unit.is_money, unit.names = True, {}
+        unit.save()
+        forget_cache()
+        says(a_campaign(unit, points=500), language="de", subject="Hallo", body="{gift}.")
+        extend.languages.register("of-tests")(lambda *, user: "de-at")
+        with override_settings(LANGUAGES=[("de", "Deutsch"), ("de-at", "Österreich"), ("en", "English")]):
+            try:
+                reviewed(member)
+                leave(NOON)
+            finally:
+                extend.languages.unregister("of-tests")
+        letter = next(letter for letter in mail.outbox if letter.subject == "Hallo")
+        assert "€ 5,00." in letter.body.replace("\xa0", " ")
 
     def test_speaks_of_the_order_and_leads_to_it_and_asks_its_question(self, unit, member):
         campaign = a_campaign(unit, "order-final", points=0, params={"question": "problem"})
