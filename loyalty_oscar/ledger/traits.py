@@ -13,6 +13,7 @@ from loyalty_oscar.program import money, words
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.forms import PointsAsMoney
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.numbers import TOO_MUCH
 from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
 
@@ -77,7 +78,7 @@ def _amount(unit: Unit | None, points: int | None) -> str:
 def _field(unit: Unit | None, *, label: str) -> forms.Field:
     told: dict[str, Any] = {"label": label, "required": False, "min_value": 0, "max_value": MOST}
     if unit is None or not unit.is_money:
-        return forms.IntegerField(**told)
+        return forms.IntegerField(**told, error_messages={"max_value": TOO_MUCH})
     return PointsAsMoney(currency=unit.program.currency, **told)
 
 
