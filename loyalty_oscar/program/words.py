@@ -24,6 +24,7 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
+from .languages import in_language
 from .models import Unit
 from .registries import promise_of
 
@@ -55,9 +56,11 @@ def unit_name(*, unit: Unit, points: int) -> str:
 
 
 def _names(unit: Unit) -> Mapping[str, str]:
-    """Return the words of the reader's language, else the English ones, else any."""
+    """Return the words of the reader's language, else the English ones, else those of the shop's own, else any."""
     language = (get_language() or "en").split("-")[0]
-    return unit.names.get(language) or unit.names.get("en") or next(iter(unit.names.values()), {})
+    # PostgreSQL keeps languages in an order of its own.
+    known = dict(sorted(unit.names.items()))
+    return known.get(language) or known.get("en") or in_language(texts=known, language=language) or {}
 
 
 def points(*, unit: Unit, points: int, signed: bool = False) -> str:

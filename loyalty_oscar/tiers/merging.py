@@ -12,6 +12,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import merged_at
 
 from .models import GivenTier, Score, Standing
 from .moves import now_of
@@ -71,8 +72,11 @@ class LevelsMove:
         now, kept = _now([into]).get(into.pk), rows.get(moved["kept"]) or Standing(rank=0)
         # What own orders carry by now was reached since, and stays.
         has_climbed = now is not None and now.is_counted and now.rank > kept.rank
-        if now is not None and now.rank != kept.rank and not has_climbed:
+        if now is not None and not has_climbed and any(getattr(now, name) != getattr(kept, name) for name in LIKE):
             _stand_on(into.pk, kept, "tier_parted", at)
+        # Where the merge alone had put them is no promise of theirs.
+        was = Standing.objects.using(write_db()).filter(member=into, is_current=None, because__c="tier_merged")
+        was.filter(starts_at=merged_at(member=member, into=into)).update(is_counted=True)
         if gone := rows.get(moved["gone"]):
             _stand_on(member.pk, gone, "tier_parted", at)
         if ladder:

@@ -30,7 +30,7 @@ from loyalty_oscar.tiers.models import GivenTier, Score, Standing
 from loyalty_oscar.tiers.operations import take_given
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
-from tests.integration.tiers.ladders import a_ladder, a_night, hand, known, now
+from tests.integration.tiers.ladders import a_ladder, a_night, hand, known, now, told_and_over
 from tests.points import account, give, of, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back
 
@@ -333,6 +333,31 @@ class TestLevels:
             undo(row, at=LATER_STILL)
         assert {row.rank for row in Standing.objects.filter(is_current=True)} == {0}
 
+    def test_that_a_descent_had_left_the_one_who_goes_are_not_the_others_after_an_undo(self, unit, boris, ada):
+        ladder = a_ladder(unit=unit)
+        buy(ada, (a_product(price="500.00"), 1), on=day(6, 1, 2025))
+        days = [day(2, number, 2027) for number in range(15, 20)]
+        told_and_over(ladder, ada, days[0])
+        assert (now(ada).rank, now(ada).is_counted) == (2, False)
+        row = merge(ada, boris, at=days[1])
+        assert now(boris).rank == 2
+        undo(row, at=days[2])
+        order = buy(boris, (a_product(price="160.00"), 1), on=days[3])
+        assert now(boris).rank == 2
+        send_back(order, 1, on=days[4])
+        assert (now(boris).rank, now(ada).rank) == (0, 2)
+
+    def test_are_kept_no_longer_than_before_after_an_undo(self, unit, boris, ada):
+        silver = a_ladder(unit=unit).tiers.get(rank=2)
+        for user, until in ((boris, day(11, 1)), (ada, day(12, 1))):
+            told = {"rank": 2, "tier": silver, "kept_until": until, "is_counted": False}
+            join(program=unit.program, user_id=user.pk, at=TODAY)
+            Standing.objects.create(member=member(user), starts_at=day(1, 1), **told)
+        row = merge(ada, boris)
+        assert now(boris).kept_until == day(12, 1)
+        undo(row)
+        assert (now(boris).kept_until, now(ada).kept_until) == (day(11, 1), day(12, 1))
+
     @pytest.mark.parametrize("is_given_meanwhile", [True, False])
     def test_take_what_campaigns_bring_for_them_along(self, unit, boris, ada, is_given_meanwhile):
         a_ladder(unit=unit)
@@ -388,6 +413,18 @@ class TestFriends:
         send_back(order, 1, on=LATER_STILL)
         assert (points(club.boris), points(other)) == ((0, 0), (0, 0))
         assert_clean()
+
+    @pytest.mark.parametrize("buyer", ["friend", "other"])
+    def test_reward_for_the_first_order_by_either_login(self, buyer):
+        club = an_inviting_club()
+        users = {name: a_user(f"{name}@example.com") for name in ("friend", "other")}
+        bring(club, users["friend"])
+        give(users["other"], 10, club.unit, source="other")
+        merge(users["friend"], users["other"])
+        order = buy(users[buyer], (a_product(price="100.00"), 1), on=LATER)
+        assert (points(club.boris), points(users["other"])) == ((0, 150), (0, 100))
+        send_back(order, 1, on=LATER_STILL)
+        assert (points(club.boris), points(users["other"])) == ((0, 0), (0, 0))
 
     def test_whom_one_brought_as_the_other_stays_as_it_is(self):
         club = an_inviting_club()
