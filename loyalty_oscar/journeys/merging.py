@@ -11,19 +11,18 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import npgettext, pgettext
 
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
-from loyalty_oscar.program.models import Member, Merge
+from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import merged_at
 
+from . import giving
 from .models import Answer, Case, Goal, GoalStanding, GoalStep, Occurrence
-from .reaching import Reached, give_or_take, settle
-
-
-def merged_at(*, member: Member, into: Member) -> datetime:
-    """Return since when one member is merged into another."""
-    merges = Merge.objects.using(write_db()).filter(member=member, into=into, undone_at=None)
-    return merges.latest("pk").at
+from .occasions import GOAL, LEVEL
+from .planning import stand_again
+from .reaching import Reached, reach, settle
 
 
 class OccurrencesMove:
@@ -49,11 +48,31 @@ class OccurrencesMove:
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move it back; what was given meanwhile stays with its gift at the one who stays."""
+        """
+        Move it back; what was given meanwhile stays with its gift at the one who stays. What was given for a level or a
+        goal goes with that, unless it was used, and comes to the member instead.
+        """
         rows = Occurrence.objects.using(write_db()).filter(pk__in=moved, member=into)
         gifts = Q(points__gt=0) | Q(campaign__reward__isnull=False)
-        meanwhile = rows.filter(gifts, state=Occurrence.State.DONE, at__gte=merged_at(member=member, into=into))
-        rows.exclude(pk__in=list(meanwhile.values_list("pk", flat=True))).update(member=member)
+        given = rows.filter(gifts, state=Occurrence.State.DONE, at__gte=merged_at(member=member, into=into))
+        meanwhile = {row.pk: row for row in given.select_related("campaign").order_by("pk")}
+        again = [row for row in meanwhile.values() if _is_reached(row) and _is_taken_back(row, at)]
+        staying = meanwhile.keys() - {row.pk for row in again}
+        rows.exclude(pk__in=staying).update(member=member)
+        for row in again:
+            stand_again(occurrence=row, at=at)
+
+
+def _is_reached(row: Occurrence) -> bool:
+    """Return whether it is for a level or a goal that was reached."""
+    return row.source.partition(":")[0] in (LEVEL, GOAL)
+
+
+def _is_taken_back(row: Occurrence, at: datetime) -> bool:
+    """Take back what an occurrence gave; returns whether that could be."""
+    giving.undo(occurrence_id=row.pk, because=Because("campaign_withdrawn"), at=at)
+    row.refresh_from_db(using=write_db(), fields=["state", "because", "is_kept"])
+    return not row.is_kept
 
 
 # Before levels and goals, which take back of each what a level or a goal that is lost had brought.
@@ -122,7 +141,7 @@ class GoalsMove:
         goals = _goals(into)
         for goal in goals:
             if goal.pk in moved["gone"] or goal.pk in moved["kept"]:
-                _reach(into, goal.pk, _of_both(goal, moved))
+                _stand(into, goal.pk, _of_both(goal, moved))
         settle(goals=goals, member_ids=[into.pk], at=at)
         return moved
 
@@ -130,21 +149,21 @@ class GoalsMove:
         """Take back what only both together reached, and let each count alone again, with what came since."""
         gone, kept = ({int(pk): times for pk, times in moved[who].items()} for who in ("gone", "kept"))
         goals, reached = _goals(into), _reached(into)
-        for goal in goals:
-            # What is given has a number. Those that the member brought along are not among the other one's.
-            before, now = reached.get(goal.pk, 0), kept.get(goal.pk, 0)
-            give_or_take(reached=Reached(goal=goal, member_id=into.pk, before=before, now=now), at=at)
+        # What is given has a number. Those that the member brought along are not among the other one's.
+        both = ((goal, reached.get(goal.pk, 0), kept.get(goal.pk, 0)) for goal in goals)
+        found = [Reached(goal=goal, member_id=into.pk, before=had, now=has) for goal, had, has in both if had != has]
+        reach(found=found, at=at)
         GoalStep.objects.using(write_db()).filter(pk__in=moved["steps"], member=into).update(member=member)
         GoalStanding.objects.using(write_db()).filter(member=into).delete()
         for who, times_of in ((member, gone), (into, kept)):
             for goal_id, times in times_of.items():
-                _reach(who, goal_id, times)
+                _stand(who, goal_id, times)
         settle(goals=goals, member_ids=[member.pk, into.pk], at=at)
 
 
 def _goals(member: Member) -> list[Goal]:
     rows = Goal.objects.using(write_db()).filter(program_id=member.program_id)
-    return list(rows.select_related("reward"))
+    return list(rows.select_related("reward").order_by("pk"))
 
 
 def _of_both(goal: Goal, moved: Any) -> int:
@@ -158,7 +177,7 @@ def _reached(member: Member) -> dict[int, int]:
     return dict(rows.values_list("goal_id", "reached"))
 
 
-def _reach(member: Member, goal_id: int, times: int) -> None:
+def _stand(member: Member, goal_id: int, times: int) -> None:
     rows = GoalStanding.objects.using(write_db())
     rows.update_or_create(goal_id=goal_id, member=member, defaults={"reached": times})
 

@@ -46,7 +46,11 @@ class Reached:
 
 def settle(*, goals: Collection[Goal], member_ids: Collection[int], at: datetime) -> None:
     """Give or take back what these members' orders reach of these goals by now. Called again it changes nothing."""
-    found = list(changes(goals=goals, member_ids=member_ids))
+    reach(found=list(changes(goals=goals, member_ids=member_ids)), at=at)
+
+
+def reach(*, found: Sequence[Reached], at: datetime) -> None:
+    """Give or take back what members reach of goals from now on, and what campaigns bring for it; write it down."""
     for one in found:
         give_or_take(reached=one, at=at)
         rows = GoalStanding.objects.using(write_db())

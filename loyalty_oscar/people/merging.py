@@ -16,6 +16,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import merged_at
 from loyalty_oscar.program.rows import write_rows
 
 from .buyers import count_buyers
@@ -46,10 +47,10 @@ class BirthdayMoves:
         return not rows.filter(member=into).exists() and bool(rows.filter(member=member).update(member=into))
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move it back, unless it was forgotten since."""
-        rows = Birthday.objects.using(write_db())
-        if moved and not rows.filter(member=member).exists():
-            rows.filter(member=into).update(member=member)
+        """Move it back, unless it was forgotten, or another one told, since."""
+        if moved:
+            rows = Birthday.objects.using(write_db())
+            rows.filter(member=into, set_at__lte=merged_at(member=member, into=into)).update(member=member)
 
 
 class RefusalsMove:
@@ -69,8 +70,8 @@ class RefusalsMove:
         return topics
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Move back what is still refused."""
-        rows = UnwantedMail.objects.using(write_db())
+        """Move back what is still refused, and was not refused anew since."""
+        rows = UnwantedMail.objects.using(write_db()).filter(since__lte=merged_at(member=member, into=into))
         rows.filter(member=into, topic__in=moved or []).update(member=member)
 
 

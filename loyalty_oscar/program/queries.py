@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from loyalty_oscar.kernel import periods
 
 from .db import write_db
-from .models import Member, Phase, PointWorth, ProductSet, Program, Reward, State, TermsVersion, Unit
+from .models import Member, Merge, Phase, PointWorth, ProductSet, Program, Reward, State, TermsVersion, Unit
 from .registries import known_rows
 from .rows import find_rows
 
@@ -255,6 +255,12 @@ def one_with(*, user_id: Any, program_ids: Iterable[int]) -> dict[int, set[Any]]
     for program_id, other in rows.values_list("program_id", "user_id"):
         found[program_id].add(other)
     return found
+
+
+def merged_at(*, member: Member, into: Member) -> datetime:
+    """Return since when one member is merged into another. One query."""
+    merges = Merge.objects.using(write_db()).filter(member=member, into=into, undone_at=None)
+    return merges.latest("pk").at
 
 
 def members_within(*, program_id: int, after: int, last: int) -> QuerySet[Member]:

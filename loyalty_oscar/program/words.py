@@ -24,7 +24,7 @@ from loyalty_oscar.kernel.registry import Registry
 from loyalty_oscar.kernel.rounding import to_major
 
 from . import money
-from .languages import bare
+from .languages import bare, in_language
 from .models import Unit
 from .registries import promise_of
 
@@ -56,9 +56,12 @@ def unit_name(*, unit: Unit, points: int) -> str:
 
 
 def _names(unit: Unit) -> Mapping[str, str]:
-    """Return the words of the reader's language, else the English ones, else any."""
+    """Return the words of the reader's language, else the English ones, else those of the shop's own, else any."""
     language = bare(code=get_language() or "en")
-    return unit.names.get(language) or unit.names.get("en") or next(iter(unit.names.values()), {})
+    if found := unit.names.get(language) or unit.names.get("en"):
+        return found
+    # PostgreSQL keeps languages in an order of its own.
+    return in_language(texts=dict(sorted(unit.names.items())), language=language) or {}
 
 
 def points(*, unit: Unit, points: int, signed: bool = False) -> str:

@@ -12,6 +12,7 @@ from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import merged_at
 
 from .models import Code, Referral
 
@@ -42,9 +43,11 @@ class FriendsMove:
         return moved
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
-        """Let them be the member's again."""
-        Referral.objects.using(write_db()).filter(pk__in=moved["brought"]).update(giver=member)
-        Referral.objects.using(write_db()).filter(pk__in=moved["came"]).update(newcomer=member)
+        """Let them be the member's again; one rewarded meanwhile stays with its reward at the one who stays."""
+        rows = Referral.objects.using(write_db())
+        rows = rows.exclude(rewarded_at__gt=merged_at(member=member, into=into))
+        rows.filter(pk__in=moved["brought"], giver=into).update(giver=member)
+        rows.filter(pk__in=moved["came"], newcomer=into).update(newcomer=member)
 
 
 merge_parts.register("referrals", order=40)(FriendsMove())

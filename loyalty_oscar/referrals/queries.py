@@ -46,13 +46,15 @@ def giver_of(*, code: str, program_id: int) -> Code | None:
 
 def referrals_about(*, program_id: int, orders: Sequence[OrderFacts]) -> QuerySet[Referral]:
     """
-    Return the referrals of these orders' customers, and those that hang on one of these orders, whose customer may be
-    gone.
+    Return the referrals of these orders' customers, also of those who go on as a newcomer since they were merged, and
+    those that hang on one of these orders, whose customer may be gone.
     """
     users = {order.user_id for order in orders} - {None}
     known = Referral.objects.filter(program_id=program_id).values("pk")
-    # Not one condition with "or": each half has an index of its own.
-    wanted = known.filter(newcomer__user_id__in=users).union(known.filter(order_id__in=[o.order_id for o in orders]))
+    # Not one condition with "or": each part has an index of its own.
+    wanted = known.filter(newcomer__user_id__in=users).union(
+        known.filter(newcomer__merged__user_id__in=users), known.filter(order_id__in=[o.order_id for o in orders])
+    )
     return Referral.objects.using(write_db()).filter(pk__in=wanted)
 
 
@@ -66,9 +68,20 @@ def locked_referrals(
     """
     rows = referrals_about(program_id=program_id, orders=orders).select_for_update().order_by("pk")
     members, programs = Member.objects.using(write_db()), Program.objects.using(write_db())
-    sides = (Prefetch("giver", members), Prefetch("newcomer", members), Prefetch("program", programs))
-    found = list(rows.prefetch_related(*sides))
-    return {row.order_id: row for row in found if row.order_id}, {row.newcomer.user_id: row for row in found}
+    found = list(rows.prefetch_related(Prefetch("giver", members), Prefetch("program", programs)))
+    return {row.order_id: row for row in found if row.order_id}, _by_user(found)
+
+
+def _by_user(found: Sequence[Referral]) -> dict[Any, Referral]:
+    """Read the newcomers of referrals, and return these by the logins that lead to each. One query, if any."""
+    known: dict[int | None, Referral] = {row.newcomer_id: row for row in found}
+    rows = Member.objects.using(write_db()).filter(Q(pk__in=known) | Q(merged_into__in=known)) if known else ()
+    by_user = {}
+    for member in rows:
+        if own := known.get(member.pk):
+            own.newcomer = member
+        by_user[member.user_id] = own or known[member.merged_into_id]
+    return by_user
 
 
 def brought_by(*, member_id: int) -> QuerySet[Referral]:

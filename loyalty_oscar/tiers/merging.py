@@ -12,10 +12,12 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import merged_at
 
 from .models import GivenTier, Score, Standing
+from .moves import now_of
 from .operations import settle
-from .queries import ladder_of, tier_name
+from .queries import given_to, ladder_of, tier_name
 
 #: What a standing that goes on has from the one before.
 LIKE = ("tier", "rank", "kept_until", "is_counted", "is_strict", "extensions")
@@ -70,12 +72,16 @@ class LevelsMove:
         now, kept = _now([into]).get(into.pk), rows.get(moved["kept"]) or Standing(rank=0)
         # What own orders carry by now was reached since, and stays.
         has_climbed = now is not None and now.is_counted and now.rank > kept.rank
-        if now is not None and now.rank != kept.rank and not has_climbed:
+        if now is not None and not has_climbed and any(getattr(now, name) != getattr(kept, name) for name in LIKE):
             _stand_on(into.pk, kept, "tier_parted", at)
+        # Where the merge alone had put them is no promise of theirs.
+        was = Standing.objects.using(write_db()).filter(member=into, is_current=None, because__c="tier_merged")
+        was.filter(starts_at=merged_at(member=member, into=into)).update(is_counted=True)
         if gone := rows.get(moved["gone"]):
             _stand_on(member.pk, gone, "tier_parted", at)
         if ladder:
-            settle(ladder=ladder, member_ids=[into.pk, member.pk], at=at)
+            taken = [member.pk] if gone and _is_taken(gone, member, at) else []
+            settle(ladder=ladder, member_ids=[into.pk, member.pk], at=at, taken=taken)
 
 
 def _now(members: list[Member]) -> dict[int, Standing]:
@@ -99,14 +105,22 @@ def _moved(model: Any, member: Member, into: Member) -> list[int]:
     return keys
 
 
+def _is_taken(before: Standing, member: Member, at: datetime) -> bool:
+    """Return whether staff gave what a member stood on, and took it back before its date since."""
+    lasts = before.kept_until is None or before.kept_until > at
+    return lasts and now_of(standing=before).is_given and member.pk not in given_to(member_ids=[member.pk], at=at)
+
+
 def _stand_on(member_id: int, like: Standing, code: str, at: datetime) -> None:
-    """Write the next row of a member's history: where another row stands."""
+    """Write the next row of a member's history: where another row stands. What staff gave goes on as that."""
     Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True).update(is_current=None)
     tier = tier_name(tier=like.tier) if like.tier else ""
+    is_given = now_of(standing=like).is_given
     Standing.objects.using(write_db()).create(
         member_id=member_id,
         starts_at=at,
-        because=Because(code, tier=tier).to_json(),
+        because=like.because if is_given else Because(code, tier=tier).to_json(),
+        actor=like.actor if is_given else "system",
         **{name: getattr(like, name) for name in LIKE},
     )
 

@@ -163,7 +163,8 @@ def unmerge(*, merge: Merge, actor: str, at: datetime) -> None:
     Undo a merge while nothing that moved was used, taken back or made up: both members have what they had.
 
     What came to the surviving member since stays there. Raises `CannotMerge` with `undone_already`, `merged_on` (the
-    surviving member was merged into another one), `netted` (points paid what was to be made up), or `moved_on`.
+    surviving member was merged into another one), `erased` (nobody is there any more who could have it), `netted`
+    (points paid what was to be made up), or `moved_on`.
     """
     check_foresight()
     with transaction.atomic(using=write_db()):
@@ -175,6 +176,8 @@ def unmerge(*, merge: Merge, actor: str, at: datetime) -> None:
             raise CannotMerge("undone_already")
         if into.merged_into_id is not None or member.merged_into_id != into.pk:
             raise CannotMerge("merged_on")
+        if member.erased_at is not None:
+            raise CannotMerge("erased")
         for one in told:
             Account.objects.using(write_db()).filter(pk=one["old"]).update(passed_to=None)
             Account.objects.using(write_db()).filter(pk__in=one["passed"]).update(passed_to=one["old"])

@@ -39,7 +39,9 @@ class ChannelTrait:
             placed_at__gt=at - timedelta(days=DAYS), placed_at__lte=at,
         )  # fmt: skip
         told: dict[int, Counter[str]] = defaultdict(Counter)
-        pairs = rows.order_by("placed_at").values_list("member_id", "order_id").iterator(chunk_size=TOGETHER)
+        pairs = (
+            rows.order_by("placed_at", "order_id").values_list("member_id", "order_id").iterator(chunk_size=TOGETHER)
+        )
         while some := list(islice(pairs, TOGETHER)):
             found = order_facts.get(FACT).of_orders(order_ids=[order_id for _member, order_id in some])
             for member_id, order_id in some:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from oscar.core.loading import get_model
 
+from loyalty_oscar.journeys.carrying import carry_out
 from loyalty_oscar.journeys.models import GoalStanding, GoalStep
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.givers import givers
@@ -20,6 +21,7 @@ from loyalty_oscar.shop.orders.returns import preview, preview_cancelled, previe
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import (
+    CampaignFactory,
     GoalFactory,
     MemberFactory,
     ProductSetFactory,
@@ -383,6 +385,33 @@ class TestTwoMembersWhoBecomeOne:
         assert list(stood) == [("boris@example.com", 10), ("ada@example.com", 7)]
         buy(ada, (bites, 3), on=day(3, 7))
         assert (ready(boris), ready(ada)) == (100, 100)
+
+    @pytest.mark.parametrize("is_given", [True, False])
+    def test_lose_what_a_campaign_brings_for_what_only_both_reached(self, unit, boris, ada, bites, is_given):
+        a_goal(unit)
+        CampaignFactory(program=unit.program, occasion="goal", code="bones", points=30)
+        for user in (boris, ada):
+            buy(user, (bites, 6), on=day(3, 1))
+        row = self.merge(ada, boris)
+        if is_given:
+            list(carry_out(at=day(3, 6)))
+            assert ready(boris) == 130
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 7))
+        list(carry_out(at=day(3, 8)))
+        assert (ready(boris), ready(ada)) == (0, 0)
+
+    @pytest.mark.parametrize("is_given_meanwhile", [True, False])
+    def test_leave_what_a_campaign_brings_to_whose_goal_it_is(self, unit, boris, ada, bites, is_given_meanwhile):
+        a_goal(unit)
+        CampaignFactory(program=unit.program, occasion="goal", code="bones", points=30)
+        buy(ada, (bites, 10), on=day(3, 1))
+        row = self.merge(ada, boris)
+        if is_given_meanwhile:
+            list(carry_out(at=day(3, 6)))
+            assert ready(boris) == 130
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 7))
+        list(carry_out(at=day(3, 8)))
+        assert (ready(boris), ready(ada)) == (0, 130)
 
     @pytest.mark.parametrize("repeats", [True, False])
     def test_have_what_each_had_reached_alone(self, unit, boris, ada, bites, repeats):

@@ -43,6 +43,23 @@ class TestPoints:
         assert said.replace(words.NBSP, " ") == expected
         assert words.NBSP in said
 
+    @pytest.mark.parametrize(
+        ("own", "known", "expected"),
+        [
+            ("pl", ("ru", "pl", "de"), "2 łapki"),
+            ("fr", ("ru", "pl", "de"), "2 Pfoten"),
+            ("fr", ("de", "ru", "pl"), "2 Pfoten"),
+            ("pl", ("pl", "en"), "2 paws"),
+        ],
+    )
+    def test_nobody_named_in_the_language_are_named_in_english_else_in_the_shops_own(
+        self, settings, own, known, expected
+    ):
+        settings.LANGUAGE_CODE = own
+        with translation.override("fr"):
+            said = words.points(unit=Unit(names={language: PAWS[language] for language in known}), points=2)
+        assert said.replace(words.NBSP, " ") == expected
+
     def test_without_a_name_are_points(self):
         assert words.points(unit=Unit(), points=2, signed=True).replace(words.NBSP, " ") == "+2 points"
 

@@ -6,14 +6,14 @@ import pytest
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.journeys.carrying import carry_out
-from loyalty_oscar.journeys.models import GoalStanding, Occurrence
+from loyalty_oscar.journeys.models import Campaign, GoalStanding, Occurrence
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Outcome, Promise
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account, Entry, Hold, Lot
+from loyalty_oscar.ledger.models import Entry, Hold, Lot
 from loyalty_oscar.ledger.operations.merging import CannotMerge
-from loyalty_oscar.people.models import Birthday
-from loyalty_oscar.people.operations import save_birthday
+from loyalty_oscar.people.models import Birthday, UnwantedMail
+from loyalty_oscar.people.operations import choose_mails, save_birthday
 from loyalty_oscar.program.models import Member, Merge, Segment
 from loyalty_oscar.program.operations import give as give_promised
 from loyalty_oscar.program.operations import join, take_back
@@ -23,17 +23,19 @@ from loyalty_oscar.redemption.operations.claims import open_now
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.queries import giver_of
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.self_service.erasure import erase_person
 from loyalty_oscar.testing import purge
 from loyalty_oscar.testing.factories import CampaignFactory, GoalFactory, RewardFactory
-from loyalty_oscar.tiers.models import Score
+from loyalty_oscar.tiers.models import GivenTier, Score, Standing
+from loyalty_oscar.tiers.operations import take_given
 from tests.integration.ledger.books import assert_clean, dump
-from tests.integration.referrals.friendly import an_inviting_club, bring
-from tests.integration.tiers.ladders import a_ladder, a_night, hand, now
+from tests.integration.referrals.friendly import an_inviting_club, bring, points
+from tests.integration.tiers.ladders import a_ladder, a_night, hand, known, now, told_and_over
 from tests.points import account, give, of, pay, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
-LATER = TODAY + timedelta(hours=1)
+LATER, LATER_STILL = (TODAY + timedelta(hours=hours) for hours in (1, 2))
 
 
 def member(user):
@@ -315,6 +317,62 @@ class TestLevels:
         undo(row)
         assert now(boris).rank == 3
 
+    @pytest.mark.parametrize("undone", [None, LATER, LATER_STILL], ids=["stays one", "before", "after"])
+    @pytest.mark.parametrize("until", [None, day(6, 1)])
+    def test_that_staff_gave_is_taken_back_by_staff(self, unit, boris, ada, until, undone):
+        ladder = a_ladder(unit=unit)
+        hand(ladder, ada, 3, until=until, at=day(5, 1))
+        row = merge(ada, boris)
+        if undone == LATER:
+            undo(row)
+            assert (now(boris).rank, now(ada).rank) == (0, 3)
+        else:
+            assert now(boris).rank == 3
+        take_given(ladder=known(ladder), gift=GivenTier.objects.get(), at=LATER)
+        if undone == LATER_STILL:
+            undo(row, at=LATER_STILL)
+        assert {row.rank for row in Standing.objects.filter(is_current=True)} == {0}
+
+    def test_that_a_descent_had_left_the_one_who_goes_are_not_the_others_after_an_undo(self, unit, boris, ada):
+        ladder = a_ladder(unit=unit)
+        buy(ada, (a_product(price="500.00"), 1), on=day(6, 1, 2025))
+        days = [day(2, number, 2027) for number in range(15, 20)]
+        told_and_over(ladder, ada, days[0])
+        assert (now(ada).rank, now(ada).is_counted) == (2, False)
+        row = merge(ada, boris, at=days[1])
+        assert now(boris).rank == 2
+        undo(row, at=days[2])
+        order = buy(boris, (a_product(price="160.00"), 1), on=days[3])
+        assert now(boris).rank == 2
+        send_back(order, 1, on=days[4])
+        assert (now(boris).rank, now(ada).rank) == (0, 2)
+
+    def test_are_kept_no_longer_than_before_after_an_undo(self, unit, boris, ada):
+        silver = a_ladder(unit=unit).tiers.get(rank=2)
+        for user, until in ((boris, day(11, 1)), (ada, day(12, 1))):
+            told = {"rank": 2, "tier": silver, "kept_until": until, "is_counted": False}
+            join(program=unit.program, user_id=user.pk, at=TODAY)
+            Standing.objects.create(member=member(user), starts_at=day(1, 1), **told)
+        row = merge(ada, boris)
+        assert now(boris).kept_until == day(12, 1)
+        undo(row)
+        assert (now(boris).kept_until, now(ada).kept_until) == (day(11, 1), day(12, 1))
+
+    @pytest.mark.parametrize("is_given_meanwhile", [True, False])
+    def test_take_what_campaigns_bring_for_them_along(self, unit, boris, ada, is_given_meanwhile):
+        a_ladder(unit=unit)
+        CampaignFactory(program=unit.program, occasion="level", code="bones", points=30)
+        buy(ada, (a_product(price="200.00"), 1), on=TODAY)
+        row = merge(ada, boris)
+        if is_given_meanwhile:
+            list(carry_out(at=LATER))
+            assert of(boris)[0] == 1330
+        undo(row, at=LATER_STILL)
+        list(carry_out(at=LATER_STILL))
+        assert (of(boris)[0], of(ada)[0]) == (1000, 330)
+        assert Campaign.objects.get().spent == 30
+        assert_clean()
+
     @pytest.mark.parametrize("stays", ["early", "late"])
     def test_bring_no_gift_sooner_where_a_merge_is_undone(self, unit, boris, ada, stays):
         ladder = a_ladder(unit=unit)
@@ -339,11 +397,34 @@ class TestFriends:
         row.refresh_from_db()
         assert row.giver == member(other)
         assert giver_of(code=club.code, program_id=club.unit.program_id).member == member(other)
-        buy(friend, (a_product(price="100.00"), 1), on=TODAY)
-        assert Account.objects.get(member__user=other).pending > 0
         undo(done)
         row.refresh_from_db()
         assert row.giver == member(club.boris)
+
+    def test_who_bought_meanwhile_stay_with_the_reward_and_take_it_along(self):
+        club = an_inviting_club()
+        friend, other = a_user("friend@example.com"), a_user("other@example.com")
+        bring(club, friend)
+        give(other, 10, club.unit, source="other")
+        done = merge(club.boris, other)
+        order = buy(friend, (a_product(price="100.00"), 1), on=LATER)
+        undo(done, at=LATER_STILL)
+        assert (points(club.boris), points(other)) == ((0, 0), (0, 150))
+        send_back(order, 1, on=LATER_STILL)
+        assert (points(club.boris), points(other)) == ((0, 0), (0, 0))
+        assert_clean()
+
+    @pytest.mark.parametrize("buyer", ["friend", "other"])
+    def test_reward_for_the_first_order_by_either_login(self, buyer):
+        club = an_inviting_club()
+        users = {name: a_user(f"{name}@example.com") for name in ("friend", "other")}
+        bring(club, users["friend"])
+        give(users["other"], 10, club.unit, source="other")
+        merge(users["friend"], users["other"])
+        order = buy(users[buyer], (a_product(price="100.00"), 1), on=LATER)
+        assert (points(club.boris), points(users["other"])) == ((0, 150), (0, 100))
+        send_back(order, 1, on=LATER_STILL)
+        assert (points(club.boris), points(users["other"])) == ((0, 0), (0, 0))
 
     def test_whom_one_brought_as_the_other_stays_as_it_is(self):
         club = an_inviting_club()
@@ -361,6 +442,19 @@ class TestWhatElseMoves:
         assert Birthday.objects.get().member == member(boris)
         undo(row)
         assert Birthday.objects.get().member == member(ada)
+
+    @pytest.mark.parametrize("is_told_anew", [True, False])
+    def test_stays_where_it_was_told_anew_since(self, boris, ada, is_told_anew):
+        save_birthday(member=member(ada), day=3, month=4, at=TODAY)
+        choose_mails(member=member(ada), unwanted=["level"], offered=["level"], at=TODAY)
+        row = merge(ada, boris)
+        if is_told_anew:
+            save_birthday(member=member(boris), day=5, month=6, at=LATER)
+            for unwanted in ((), ("level",)):
+                choose_mails(member=member(boris), unwanted=unwanted, offered=["level"], at=LATER)
+        undo(row, at=LATER_STILL)
+        stands = member(boris if is_told_anew else ada)
+        assert (Birthday.objects.get().member, UnwantedMail.objects.get().member) == (stands, stands)
 
     def test_is_the_place_in_segments(self, unit, boris, ada):
         segment = Segment.objects.create(program=unit.program, code="vip", name="VIP")
@@ -442,6 +536,14 @@ class TestUndone:
         with pytest.raises(CannotMerge) as refused:
             undo(row)
         assert (refused.value.code, dump(), member(ada).merged_into) == ("moved_on", before, member(boris))
+
+    def test_is_refused_once_the_one_who_went_has_left_for_good(self, boris, ada):
+        row = merge(ada, boris)
+        erase_person(user_id=ada.pk, at=LATER)
+        before = dump()
+        with pytest.raises(CannotMerge) as refused:
+            undo(row)
+        assert (refused.value.code, dump(), of(boris)) == ("erased", before, (1300, 0, 0, 0))
 
     def test_happens_once(self, boris, ada):
         row = merge(ada, boris)
