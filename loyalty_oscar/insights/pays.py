@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import npgettext, pgettext
 
@@ -269,13 +269,13 @@ def _orders(unit: Unit, month: date) -> QuerySet[Receipt]:
 
 
 def _points(unit: Unit, order_ids: Sequence[int]) -> dict[int, int]:
-    """Return what each of these orders brought, less what was taken back."""
+    """Return what each of these orders brought, less what was taken back, before its member was merged and since."""
     sources = {f"order:{pk}": pk for pk in order_ids}
-    lots = Lot.objects.filter(
-        source__in=sources, account__unit=unit, entry__counter=Counter.ISSUANCE, came_from__isnull=True
-    )  # fmt: skip
+    lots = Lot.objects.filter(source__in=sources, account__unit=unit)
+    # One that goes on for a merged member, or has what came back unused, brought nothing; it may be taken back.
+    brought = Case(When(entry__counter=Counter.ISSUANCE, came_from__isnull=True, then=F("granted")), default=0)
     gone = Coalesce(Sum("moves__points", filter=Q(moves__entry__counter=Counter.ISSUANCE)), 0)
     found: dict[int, int] = {}
-    for source, points in lots.annotate(stays=F("granted") - gone).values_list("source", "stays"):
+    for source, points in lots.annotate(stays=brought - gone).values_list("source", "stays"):
         found[sources[source]] = found.get(sources[source], 0) + points
     return found

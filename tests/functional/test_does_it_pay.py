@@ -221,6 +221,20 @@ class TestTheFiles:
         [row] = [row for row in file_of(client, "sales", month="1998-05", used="85") if row["Points"] != "0"]
         assert (row["Points"], row["Revenue (EUR)"], row["Deferred (EUR)"]) == ("1000", "921.66", "78.34")
 
+    def test_divide_what_is_left_of_an_order_whose_member_was_merged(self, client, history, unit):
+        """Its points went on with another member, and of them some were taken back."""
+        order = Receipt.objects.latest("pk")
+        into = an_account(unit)
+        ledger.merge(member=order.member, into=into.member, actor="staff:1", at=NOW)
+        for points, left in ((0, "2000"), (1_000, "1000")):
+            if points:
+                ledger.claw_back(
+                    account_id=into.pk, source=f"order:{order.order_id}", points=points, key="order:9000:sync:1",
+                    because=Because("adjusted"), at=NOW,
+                )  # fmt: skip
+            rows = file_of(client, "sales", month="1998-05")
+            assert [row["Points"] for row in rows if row["Points"] != "0"] == [left]
+
 
 class TestWhatIsOwed:
     def test_goes_from_month_to_month_as_the_accounts_say(self, client, unit):
