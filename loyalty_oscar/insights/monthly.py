@@ -37,6 +37,9 @@ KEPT = 15
 LENGTHS, WINDOWS = (1, 3, 6, 12), (90, 180, 365)
 #: Receipts that are read at a time.
 TOGETHER = 5000
+#: Whose orders are one buyer's: a member's, also those of who was merged into that one; else those of a buyer. Of
+#: who was forgotten stays a buyer without a name.
+WHO = Coalesce(Cast("member_id", CharField()), "buyer")
 
 
 class Metric(StrEnum):
@@ -131,8 +134,8 @@ def _money(program: Program) -> Case:
 
 
 def _rows(program: Program) -> Iterable[buying.Row]:
-    ordered = _receipts(program).annotate(money=_money(program)).order_by("buyer", "placed_at", "pk")
-    return ordered.values_list("buyer", "placed_at", "money").iterator(chunk_size=TOGETHER)
+    ordered = _receipts(program).annotate(who=WHO, money=_money(program)).order_by("who", "placed_at", "pk")
+    return ordered.values_list("who", "placed_at", "money").iterator(chunk_size=TOGETHER)
 
 
 def _rows_of_cuts(program: Program, months: Sequence[date]) -> Iterator[tuple[date, list[Month]]]:
@@ -160,12 +163,10 @@ def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Ite
 def _members(program: Program, month: date) -> Iterator[Month]:
     """Yield what members paid in the periods that end with a month, one of each length. One query."""
     zone, until = program.time_zone, add_months(day=month, months=1)
-    # Of who was forgotten stays a buyer without a name.
-    who = Coalesce(Cast("member_id", CharField()), "buyer")
     sums: dict[str, Any] = {}
     for length in LENGTHS:
         within = Q(placed_at__gte=start_of_day(day=add_months(day=until, months=-length), zone=zone))
-        sums[f"n{length}"] = Count(who, filter=within, distinct=True)
+        sums[f"n{length}"] = Count(WHO, filter=within, distinct=True)
         sums[f"value{length}"] = Sum(_money(program), filter=within, default=0)
     first = add_months(day=until, months=-max(LENGTHS))
     since, before = (start_of_day(day=day, zone=zone) for day in (first, until))
