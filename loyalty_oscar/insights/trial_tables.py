@@ -15,10 +15,11 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.worth import amount, rate_of, worth
+from loyalty_oscar.program.worth import worth
 
 from .laws import price_of
 from .models import Trial
+from .queries import value_of
 from .tables import Column, FiguresTable, Sort, share
 from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
 
@@ -279,11 +280,8 @@ def _summary(unit: Unit, by_way: Mapping[UseWay, Sequence[TrialMonth]], titles: 
 
 def _cost(unit: Unit, points: int) -> int | str:
     """Return what points are worth (minor units of the program's currency); empty where nothing says it in that."""
-    currency, rate = unit.program.currency, rate_of(unit=unit)
-    if unit.is_money:
-        return points
-    worth = amount(unit=unit, points=points) if rate and rate.currency == currency else None
-    return "" if worth is None else money.to_minor(amount=worth, currency=currency)
+    value = value_of(unit=unit)
+    return "" if value is None else int(points * value)
 
 
 def _share(unit: Unit, points: int, paid_minor: int) -> Fraction | str:

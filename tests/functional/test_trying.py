@@ -117,6 +117,16 @@ class TestATrial:
         assert [row["Owed at the end"] for row in ways] == ["0", "315", "1050"]
         assert not any(model.objects.exists() for model in (Entry, Account, Member, OrderSync))
 
+    def test_costs_a_share_of_turnover_where_the_shop_sells_in_another_currency_too(self, draft, settings):
+        PointWorth.objects.create(program=draft, currency="USD", points=100, minor=120)
+        settings.OSCAR_DEFAULT_CURRENCY = "USD"
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        ways = file_of(client, draft, "draft-ways")
+        assert [row["Cost: worth of what is used (USD)"] for row in ways] == ["12.60", "8.82", "0.00"]
+        assert [row["Cost: share of turnover (%)"] for row in ways] == ["2.00", "1.40", "0.00"]
+
     def test_stands_beside_what_is_in_force(self, draft):
         orders()
         live = a_program(live_from=NOW - timedelta(days=1))
