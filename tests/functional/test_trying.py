@@ -18,6 +18,7 @@ from loyalty_oscar.shop.insights import trials
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.desk import staff
 from tests.once import a_program
 from tests.orders import come_back, imported
@@ -116,6 +117,17 @@ class TestATrial:
         assert [row["Cost: share of turnover (%)"] for row in ways] == ["2.00", "1.40", "0.00"]
         assert [row["Owed at the end"] for row in ways] == ["0", "315", "1050"]
         assert not any(model.objects.exists() for model in (Entry, Account, Member, OrderSync))
+
+    @pytest.mark.parametrize(("ends_at", "price"), [(NOW, 300), (NOW + timedelta(seconds=1), 10), (None, 10)])
+    def test_says_who_comes_to_the_first_reward_that_is_not_over(self, draft, ends_at, price):
+        RewardFactory(program=draft, price=10, ends_at=ends_at)
+        RewardFactory(program=draft, price=300)
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        number = {10: 1, 300: 4}[price]
+        said = f"3 customers come to {price} points, the first reward; half of them by order number {number}."
+        assert said in read(client, draft)
 
     def test_costs_a_share_of_turnover_where_the_shop_sells_in_another_currency_too(self, draft, settings):
         PointWorth.objects.create(program=draft, currency="USD", points=100, minor=120)
