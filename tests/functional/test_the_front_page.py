@@ -13,7 +13,7 @@ from django.utils import timezone
 from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.journeys.models import Campaign, Goal
-from loyalty_oscar.program.models import PointWorth
+from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate, real_rate
 from loyalty_oscar.shop.front.checklist import checklist_of
@@ -120,6 +120,14 @@ class TestTheFrontPage:
         assert reverse("admin:loyalty_program_member_changelist") not in html
         assert "What you still owe" not in html
         assert "Jobs" not in html
+
+    @pytest.mark.parametrize(("state", "is_asked"), [(State.PAUSED, True), (State.CLOSING, True), (State.CLOSED, False)])
+    def test_asks_nothing_of_a_closed_program_before_customers_can_count_on_it(self, unit, staff, state, is_asked):
+        Program.objects.filter(pk=unit.program_id).update(state=state)
+        html = text(staff(superuser=True).get(FRONT))
+        assert "What you still owe" in html
+        assert ("before customers can count on it" in html) == is_asked
+        assert ("The program is live" in html) == is_asked
 
     def test_says_the_same_on_oscars_dashboard(self, unit, staff):
         desk = staff(superuser=True)
