@@ -113,7 +113,7 @@ def cohorts(*, rows: Iterable[Row], zone: str) -> dict[tuple[date, int], CohortM
     found: dict[tuple[date, int], CohortMonth] = {}
     for orders in _by_buyer(rows, zone):
         first = date.fromordinal(orders[0][0]).replace(day=1)
-        for age, some in groupby(orders, key=lambda order: _months_since(first, date.fromordinal(order[0]))):
+        for age, some in groupby(orders, key=lambda order: months_since(first=first, day=date.fromordinal(order[0]))):
             cell = found.setdefault((first, age), CohortMonth())
             cell.buyers += 1
             cell.turnover += sum(paid for _day, paid in some)
@@ -143,7 +143,8 @@ def _add(buying: Buying, span: BuyingPeriod, days: Sequence[int], orders: Sequen
     buying.existing += 0 if is_new else turnover
 
 
-def _months_since(first: date, day: date) -> int:
+def months_since(*, first: date, day: date) -> int:
+    """Return how many months the month of a day comes after that of an earlier one; below 0 before it."""
     return 12 * (day.year - first.year) + day.month - first.month
 
 

@@ -207,6 +207,11 @@ class Months:
     joined: Mapping[date, int]
     cohorts: Mapping[tuple[date, int], CohortMonth]
 
+    @property
+    def last(self) -> date | None:
+        """The last month that is counted whole (its first day); None where none is."""
+        return max(self.joined, default=None)
+
 
 def months_of(*, program: Program, cut: MonthCut) -> Months:
     """Return what was counted of a program in one cut. One query."""

@@ -20,8 +20,9 @@ from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
 
-from .buying import Buying, CohortMonth
+from .buying import Buying, months_since
 from .ifrs import split
+from .monthly import Months
 from .queries import FlowMonth, value_of
 from .tables import BARE, FLOWS, Column, FiguresTable, Sort, sums_of
 
@@ -169,17 +170,20 @@ def stays(*, unit: Unit, buying: Mapping[date, Buying]) -> FiguresTable:
     )
 
 
-def cohorts(*, unit: Unit, found: Mapping[tuple[date, int], CohortMonth], today: date) -> FiguresTable:
-    """Return by month of the first order what a customer has spent on average after so many months, and to date."""
+def cohorts(*, unit: Unit, found: Months) -> FiguresTable:
+    """
+    Return by month of the first order what a customer has spent on average after so many months, and to date. Nothing
+    is said of a month that is not counted whole.
+    """
     rows = []
-    for month in sorted({month for month, _age in found}):
-        size = found[month, 0].buyers
-        over = 12 * (today.year - month.year) + today.month - month.month
-        spent = {age: cell.turnover for (first, age), cell in found.items() if first == month}
+    for month in sorted({month for month, _age in found.cohorts}):
+        size = found.cohorts[month, 0].buyers
+        whole = months_since(first=month, day=found.last) if found.last else -1
+        spent = {age: cell.turnover for (first, age), cell in found.cohorts.items() if first == month}
         upto = [sum(paid for past, paid in spent.items() if past <= age) for age in AGES]
         total = sum(spent.values())
         each = [half_up(exact=Fraction(paid, size)) for paid in (*upto, total)]
-        told = [one if age < over else "" for age, one in zip(AGES, each, strict=False)]
+        told = [one if age <= whole else "" for age, one in zip(AGES, each, strict=False)]
         rows.append([(month, end_of_month(day=month)), size, *told, each[-1], total])
     return FiguresTable(
         name="cohorts",
