@@ -45,9 +45,9 @@ def draft():
     return program
 
 
-def give(unit, points):
+def give(unit, points, at=NOW):
     params = {"currency": "EUR", "points": points, "step_minor": 100}
-    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=NOW)
+    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=at)
 
 
 @pytest.fixture
@@ -320,16 +320,33 @@ class TestManyOrders:
         assert (trials.unfinished(), good) == ([broken], Trial.objects.get(finished_at=NOW).pk)
         assert error == f"trials that cannot go on: {broken}; the log says why"
 
-    def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft):
+    @pytest.mark.parametrize("begun", [True, False])
+    @pytest.mark.parametrize("minutes", [0, 5])
+    def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft, begun, minutes):
         orders()
         client = staff()
         client.post(page(draft), {"months": "12"})
         [trial_id] = trials.unfinished()
-        next(trials.work(trial_id=trial_id, at=NOW))
-        give(draft.unit, 4)
-        list(jobs.run(only="trials"))
+        if begun:
+            next(trials.work(trial_id=trial_id, at=NOW))
+        later = NOW + timedelta(minutes=minutes)
+        give(draft.unit, 4, at=later)
+        with clock.at(later):
+            list(jobs.run(only="trials"))
         assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["2400"] * 3
         assert "was changed since" not in read(client, draft)
+
+    def test_begin_anew_where_the_program_is_changed_while_the_job_runs(self, draft):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        night = jobs.run(only="trials")
+        next(night)
+        later = NOW + timedelta(minutes=5)
+        give(draft.unit, 4, at=later)
+        with clock.at(later):
+            list(night)
+        assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["2400"] * 3
 
 
 class TestWhoMay:
@@ -367,5 +384,5 @@ class TestItsCost:
         staff().post(page(draft), {"months": "12"})
         [trial_id] = trials.unfinished()
         step = trials.work(trial_id=trial_id, at=NOW)
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(20):
             assert next(step) == 4 * customers
