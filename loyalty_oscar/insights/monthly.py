@@ -52,6 +52,7 @@ class Metric(StrEnum):
     END = "end"
     ACQUIRED = "acquired"
     KEPT = "kept"
+    WON_BACK = "won_back"
     BUYERS = "buyers"
     REPEATERS = "repeaters"
     EXISTING = "existing"
@@ -153,6 +154,7 @@ def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Ite
         (Metric.END, found.end, 0),
         (Metric.ACQUIRED, found.acquired, found.turnover - found.existing),
         (Metric.KEPT, found.kept, 0),
+        (Metric.WON_BACK, found.won_back, 0),
         (Metric.BUYERS, found.buyers, found.turnover),
         (Metric.REPEATERS, found.repeaters, 0),
         (Metric.EXISTING, found.buyers - found.acquired, found.existing),
@@ -233,9 +235,12 @@ def months_by_cut(*, program: Program, cuts: Collection[MonthCut]) -> dict[Month
     }
     found = {}
     for cut in cuts:
-        own = groupby(counted.get(("", cut.name), ()), key=lambda row: row.month)
+        own: dict[date, dict[str, Month]] = {}
+        for row in counted.get(("", cut.name), ()):
+            own.setdefault(row.month, {})[row.metric] = row
         found[cut] = Months(
-            buying={month: _buying({row.metric: row for row in of_month}) for month, of_month in own},
+            # What an earlier version counted lacks those won back until the next night.
+            buying={month: _buying(rows) for month, rows in own.items() if Metric.WON_BACK in rows},
             members={row.month: row.value for row in counted.get((Metric.MEMBERS, f"{cut.length}"), ())},
             joined=joined,
             cohorts=cohorts,
@@ -255,6 +260,7 @@ def _buying(found: Mapping[str, Month]) -> Buying:
         end=found[Metric.END].n,
         acquired=found[Metric.ACQUIRED].n,
         kept=found[Metric.KEPT].n,
+        won_back=found[Metric.WON_BACK].n,
         buyers=found[Metric.BUYERS].n,
         repeaters=found[Metric.REPEATERS].n,
         turnover=found[Metric.BUYERS].value,
