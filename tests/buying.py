@@ -71,12 +71,11 @@ def a_base(rows: list[Row]) -> sqlite3.Connection:
     return base
 
 
-def by_sql(base: sqlite3.Connection, span: BuyingPeriod) -> tuple[Buying, int]:
-    """What was bought in a span, and how many were won back, as SQL has it."""
+def by_sql(base: sqlite3.Connection, span: BuyingPeriod) -> Buying:
+    """What was bought in a span, as SQL has it."""
     asked = {"first": f"{span.first}", "until": f"{span.until}", "window": f"-{span.window} days"}
-    *sums, won_back = base.execute(COUNTED, asked).fetchone()
-    names = ("start", "end", "acquired", "kept", "buyers", "repeaters", "turnover", "existing")
-    return Buying(**dict(zip(names, sums, strict=True))), won_back
+    names = ("start", "end", "acquired", "kept", "buyers", "repeaters", "turnover", "existing", "won_back")
+    return Buying(**dict(zip(names, base.execute(COUNTED, asked).fetchone(), strict=True)))
 
 
 def cohorts_by_sql(base: sqlite3.Connection) -> Iterator[tuple[tuple[date, int], tuple[int, int]]]:

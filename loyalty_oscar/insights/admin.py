@@ -176,7 +176,7 @@ def _pays(unit: Unit, units: Sequence[Unit], data: Mapping[str, Any], at: dateti
     day = counted_on(rows=counted)
     shown = [
         pays.forward(unit=unit, flows=flows),
-        pays.cohorts(unit=unit, found=found.cohorts, today=today),
+        pays.cohorts(unit=unit, found=found),
         checkup_tables.parts(unit=unit, rows=counted),
         aim_tables.overview(unit=unit, found=on_way, today=today),
     ]

@@ -38,23 +38,20 @@ class Buying:
     """
     What was bought in a period, and by whom. Money is minor units.
 
-    Customers at its `start` and `end`, those `acquired` in it, those `kept`: customers at both. In it, `buyers` had an
-    order, `repeaters` two or more, for `turnover` together, `existing` of it by buyers that were not acquired in it.
+    Customers at its `start` and `end`, those `acquired` in it, those `kept`: customers at both; and those `won_back`:
+    customers at the end who were none at the start, though they had bought before it. In it, `buyers` had an order,
+    `repeaters` two or more, for `turnover` together, `existing` of it by buyers that were not acquired in it.
     """
 
     start: int = 0
     end: int = 0
     acquired: int = 0
     kept: int = 0
+    won_back: int = 0
     buyers: int = 0
     repeaters: int = 0
     turnover: int = 0
     existing: int = 0
-
-    @property
-    def won_back(self) -> int:
-        """Customers at the end who were none at the start, though they had bought before."""
-        return self.end - self.acquired - self.kept
 
     @property
     def retention(self) -> Fraction | None:
@@ -68,7 +65,10 @@ class Buying:
 
     @property
     def won_back_share(self) -> Fraction | None:
-        """Those won back, of the customers at the start: what retention has beside those kept. None without a start."""
+        """
+        Those won back, of the customers at the start: what retention has beside those kept, where none was acquired and
+        lost. None without a start.
+        """
         return _share(self.won_back, self.start)
 
     @property
@@ -113,7 +113,7 @@ def cohorts(*, rows: Iterable[Row], zone: str) -> dict[tuple[date, int], CohortM
     found: dict[tuple[date, int], CohortMonth] = {}
     for orders in _by_buyer(rows, zone):
         first = date.fromordinal(orders[0][0]).replace(day=1)
-        for age, some in groupby(orders, key=lambda order: _months_since(first, date.fromordinal(order[0]))):
+        for age, some in groupby(orders, key=lambda order: months_since(first=first, day=date.fromordinal(order[0]))):
             cell = found.setdefault((first, age), CohortMonth())
             cell.buyers += 1
             cell.turnover += sum(paid for _day, paid in some)
@@ -137,13 +137,15 @@ def _add(buying: Buying, span: BuyingPeriod, days: Sequence[int], orders: Sequen
     buying.end += at_end
     buying.acquired += is_new
     buying.kept += at_start and at_end
+    buying.won_back += at_end and not at_start and not is_new
     buying.buyers += upto > since
     buying.repeaters += upto - since > 1
     buying.turnover += turnover
     buying.existing += 0 if is_new else turnover
 
 
-def _months_since(first: date, day: date) -> int:
+def months_since(*, first: date, day: date) -> int:
+    """Return how many months the month of a day comes after that of an earlier one; below 0 before it."""
     return 12 * (day.year - first.year) + day.month - first.month
 
 

@@ -80,7 +80,7 @@ def law_of(*, unit: Unit, at: datetime, share: int) -> Tried:
         runs_out=lambda moment: expiry_of(program=program, available_at=moment),
         moves=program.expiry == Program.Expiry.INACTIVITY,
         is_borne=program.debt_policy == Program.Debt.CLAMP,
-        price=price_of(unit=unit),
+        price=price_of(unit=unit, at=at),
         share=share,
         earner=rules,
         climber=levels if levels else None,
@@ -88,9 +88,12 @@ def law_of(*, unit: Unit, at: datetime, share: int) -> Tried:
     return Tried(law=law, sets=frozenset(rules.sets), otherwise=rules.otherwise)
 
 
-def price_of(*, unit: Unit) -> int:
-    """Return the points of the first reward: the cheapest one, else as many as the worth of points is told for."""
+def price_of(*, unit: Unit, at: datetime) -> int:
+    """
+    Return the points of the first reward at a moment: the cheapest one that is not over, else as many as the worth of
+    points is told for.
+    """
     rewards = Reward.objects.using(write_db()).filter(program=unit.program_id, is_on=True, price__isnull=False)
-    price = rewards.order_by("price").values_list("price", flat=True).first()
+    price = rewards.exclude(ends_at__lte=at).order_by("price").values_list("price", flat=True).first()
     worth = worth_of(program_id=unit.program_id).get(unit.program.currency)
     return price or (worth.points if worth else 0)

@@ -37,6 +37,9 @@ KEPT = 15
 LENGTHS, WINDOWS = (1, 3, 6, 12), (90, 180, 365)
 #: Receipts that are read at a time.
 TOGETHER = 5000
+#: Whose orders are one buyer's: a member's, also those of who was merged into that one; else those of a buyer. Of
+#: who was forgotten stays a buyer without a name.
+WHO = Coalesce(Cast("member_id", CharField()), "buyer")
 
 
 class Metric(StrEnum):
@@ -49,6 +52,7 @@ class Metric(StrEnum):
     END = "end"
     ACQUIRED = "acquired"
     KEPT = "kept"
+    WON_BACK = "won_back"
     BUYERS = "buyers"
     REPEATERS = "repeaters"
     EXISTING = "existing"
@@ -131,8 +135,8 @@ def _money(program: Program) -> Case:
 
 
 def _rows(program: Program) -> Iterable[buying.Row]:
-    ordered = _receipts(program).annotate(money=_money(program)).order_by("buyer", "placed_at", "pk")
-    return ordered.values_list("buyer", "placed_at", "money").iterator(chunk_size=TOGETHER)
+    ordered = _receipts(program).annotate(who=WHO, money=_money(program)).order_by("who", "placed_at", "pk")
+    return ordered.values_list("who", "placed_at", "money").iterator(chunk_size=TOGETHER)
 
 
 def _rows_of_cuts(program: Program, months: Sequence[date]) -> Iterator[tuple[date, list[Month]]]:
@@ -150,6 +154,7 @@ def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Ite
         (Metric.END, found.end, 0),
         (Metric.ACQUIRED, found.acquired, found.turnover - found.existing),
         (Metric.KEPT, found.kept, 0),
+        (Metric.WON_BACK, found.won_back, 0),
         (Metric.BUYERS, found.buyers, found.turnover),
         (Metric.REPEATERS, found.repeaters, 0),
         (Metric.EXISTING, found.buyers - found.acquired, found.existing),
@@ -160,12 +165,10 @@ def _rows_of(program: Program, month: date, cut: MonthCut, found: Buying) -> Ite
 def _members(program: Program, month: date) -> Iterator[Month]:
     """Yield what members paid in the periods that end with a month, one of each length. One query."""
     zone, until = program.time_zone, add_months(day=month, months=1)
-    # Of who was forgotten stays a buyer without a name.
-    who = Coalesce(Cast("member_id", CharField()), "buyer")
     sums: dict[str, Any] = {}
     for length in LENGTHS:
         within = Q(placed_at__gte=start_of_day(day=add_months(day=until, months=-length), zone=zone))
-        sums[f"n{length}"] = Count(who, filter=within, distinct=True)
+        sums[f"n{length}"] = Count(WHO, filter=within, distinct=True)
         sums[f"value{length}"] = Sum(_money(program), filter=within, default=0)
     first = add_months(day=until, months=-max(LENGTHS))
     since, before = (start_of_day(day=day, zone=zone) for day in (first, until))
@@ -206,6 +209,11 @@ class Months:
     joined: Mapping[date, int]
     cohorts: Mapping[tuple[date, int], CohortMonth]
 
+    @property
+    def last(self) -> date | None:
+        """The last month that is counted whole (its first day); None where none is."""
+        return max(self.joined, default=None)
+
 
 def months_of(*, program: Program, cut: MonthCut) -> Months:
     """Return what was counted of a program in one cut. One query."""
@@ -227,9 +235,12 @@ def months_by_cut(*, program: Program, cuts: Collection[MonthCut]) -> dict[Month
     }
     found = {}
     for cut in cuts:
-        own = groupby(counted.get(("", cut.name), ()), key=lambda row: row.month)
+        own: dict[date, dict[str, Month]] = {}
+        for row in counted.get(("", cut.name), ()):
+            own.setdefault(row.month, {})[row.metric] = row
         found[cut] = Months(
-            buying={month: _buying({row.metric: row for row in of_month}) for month, of_month in own},
+            # What an earlier version counted lacks those won back until the next night.
+            buying={month: _buying(rows) for month, rows in own.items() if Metric.WON_BACK in rows},
             members={row.month: row.value for row in counted.get((Metric.MEMBERS, f"{cut.length}"), ())},
             joined=joined,
             cohorts=cohorts,
@@ -249,6 +260,7 @@ def _buying(found: Mapping[str, Month]) -> Buying:
         end=found[Metric.END].n,
         acquired=found[Metric.ACQUIRED].n,
         kept=found[Metric.KEPT].n,
+        won_back=found[Metric.WON_BACK].n,
         buyers=found[Metric.BUYERS].n,
         repeaters=found[Metric.REPEATERS].n,
         turnover=found[Metric.BUYERS].value,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import npgettext, pgettext
 
@@ -20,8 +20,9 @@ from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import money
 from loyalty_oscar.program.models import Unit
 
-from .buying import Buying, CohortMonth
+from .buying import Buying, months_since
 from .ifrs import split
+from .monthly import Months
 from .queries import FlowMonth, value_of
 from .tables import BARE, FLOWS, Column, FiguresTable, Sort, sums_of
 
@@ -169,17 +170,20 @@ def stays(*, unit: Unit, buying: Mapping[date, Buying]) -> FiguresTable:
     )
 
 
-def cohorts(*, unit: Unit, found: Mapping[tuple[date, int], CohortMonth], today: date) -> FiguresTable:
-    """Return by month of the first order what a customer has spent on average after so many months, and to date."""
+def cohorts(*, unit: Unit, found: Months) -> FiguresTable:
+    """
+    Return by month of the first order what a customer has spent on average after so many months, and to date. Nothing
+    is said of a month that is not counted whole.
+    """
     rows = []
-    for month in sorted({month for month, _age in found}):
-        size = found[month, 0].buyers
-        over = 12 * (today.year - month.year) + today.month - month.month
-        spent = {age: cell.turnover for (first, age), cell in found.items() if first == month}
+    for month in sorted({month for month, _age in found.cohorts}):
+        size = found.cohorts[month, 0].buyers
+        whole = months_since(first=month, day=found.last) if found.last else -1
+        spent = {age: cell.turnover for (first, age), cell in found.cohorts.items() if first == month}
         upto = [sum(paid for past, paid in spent.items() if past <= age) for age in AGES]
         total = sum(spent.values())
         each = [half_up(exact=Fraction(paid, size)) for paid in (*upto, total)]
-        told = [one if age < over else "" for age, one in zip(AGES, each, strict=False)]
+        told = [one if age <= whole else "" for age, one in zip(AGES, each, strict=False)]
         rows.append([(month, end_of_month(day=month)), size, *told, each[-1], total])
     return FiguresTable(
         name="cohorts",
@@ -269,13 +273,13 @@ def _orders(unit: Unit, month: date) -> QuerySet[Receipt]:
 
 
 def _points(unit: Unit, order_ids: Sequence[int]) -> dict[int, int]:
-    """Return what each of these orders brought, less what was taken back."""
+    """Return what each of these orders brought, less what was taken back, before its member was merged and since."""
     sources = {f"order:{pk}": pk for pk in order_ids}
-    lots = Lot.objects.filter(
-        source__in=sources, account__unit=unit, entry__counter=Counter.ISSUANCE, came_from__isnull=True
-    )  # fmt: skip
+    lots = Lot.objects.filter(source__in=sources, account__unit=unit)
+    # One that goes on for a merged member, or has what came back unused, brought nothing; it may be taken back.
+    brought = Case(When(entry__counter=Counter.ISSUANCE, came_from__isnull=True, then=F("granted")), default=0)
     gone = Coalesce(Sum("moves__points", filter=Q(moves__entry__counter=Counter.ISSUANCE)), 0)
     found: dict[int, int] = {}
-    for source, points in lots.annotate(stays=F("granted") - gone).values_list("source", "stays"):
+    for source, points in lots.annotate(stays=brought - gone).values_list("source", "stays"):
         found[sources[source]] = found.get(sources[source], 0) + points
     return found

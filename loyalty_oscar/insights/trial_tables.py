@@ -15,10 +15,11 @@ from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import money, words
 from loyalty_oscar.program.drawing import drawn
 from loyalty_oscar.program.models import Unit
-from loyalty_oscar.program.worth import amount, rate_of, worth
+from loyalty_oscar.program.worth import worth
 
 from .laws import price_of
 from .models import Trial
+from .queries import value_of
 from .tables import Column, FiguresTable, Sort, share
 from .trial import TrialMonth, UseWay, forecast, months_of, orders_to_reward
 
@@ -76,7 +77,7 @@ def found_of(*, trial: Trial, unit: Unit) -> TrialResult:
     return TrialResult(
         unit=unit,
         tried=_tried(unit, by_way[UseWay.SHARE]),
-        sentences=_sentences(unit, sums, by_way[UseWay.SHARE], last, trial.share),
+        sentences=_sentences(unit, trial, by_way[UseWay.SHARE], last),
         summary=_summary(unit, by_way, titles),
         months=[_by_month(unit, way, months, titles[way]) for way, months in by_way.items()],
         charts=_charts(unit, by_way[UseWay.SHARE], titles[UseWay.SHARE]) if len(by_way[UseWay.SHARE]) > 1 else {},
@@ -226,12 +227,13 @@ def _tried(unit: Unit, months: Sequence[TrialMonth]) -> str:
     return text % {"orders": money.number(orders), "paid": paid}
 
 
-def _sentences(unit: Unit, sums: Mapping[str, int], months: Sequence[TrialMonth], last: date, share: int) -> list[str]:
+def _sentences(unit: Unit, trial: Trial, months: Sequence[TrialMonth], last: date) -> list[str]:
+    sums, share = trial.sums.get(str(unit.program_id), {}), trial.share
     members = sum(month.members for month in months)
     text = npgettext("loyalty", "%(members)s customer gets something.", "%(members)s customers get something.", members)
     said = [text % {"members": money.number(members)}]
     reached, order = orders_to_reward(sums=sums)
-    if price := price_of(unit=unit):
+    if price := price_of(unit=unit, at=trial.until):
         told = {"price": words.points(unit=unit, points=price), "members": money.number(reached), "order": order}
         text = pgettext("loyalty", "Nobody comes to %(price)s, the first reward.")
         if reached:
@@ -279,11 +281,8 @@ def _summary(unit: Unit, by_way: Mapping[UseWay, Sequence[TrialMonth]], titles: 
 
 def _cost(unit: Unit, points: int) -> int | str:
     """Return what points are worth (minor units of the program's currency); empty where nothing says it in that."""
-    currency, rate = unit.program.currency, rate_of(unit=unit)
-    if unit.is_money:
-        return points
-    worth = amount(unit=unit, points=points) if rate and rate.currency == currency else None
-    return "" if worth is None else money.to_minor(amount=worth, currency=currency)
+    value = value_of(unit=unit)
+    return "" if value is None else int(points * value)
 
 
 def _share(unit: Unit, points: int, paid_minor: int) -> Fraction | str:

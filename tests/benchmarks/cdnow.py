@@ -144,7 +144,7 @@ def check_buying(board: Board) -> None:
     base = a_base(rows)
     with timed() as watch:
         found = count(rows=rows, spans=SPANS, zone="UTC")
-    wrong = [span for span, one in zip(SPANS, found, strict=True) if (one, one.won_back) != by_sql(base, span)]
+    wrong = [span for span, one in zip(SPANS, found, strict=True) if one != by_sql(base, span)]
     board.promise(
         f"who buys and who stays in {len(SPANS)} periods is what SQL counts", kept=not wrong, figure=len(wrong)
     )

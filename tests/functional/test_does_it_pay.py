@@ -199,6 +199,17 @@ class TestTheFiles:
         assert bought_in_may["To date (EUR)"] == bought_in_may["In that month (EUR)"] == "2000.00"
         assert (bought_in_may["1 month later (EUR)"], bought_in_may["2 months later (EUR)"]) == ("2000.00", "")
 
+    def test_say_of_a_cohort_no_month_that_is_not_counted_whole(self, client, unit):
+        """June was over when the page was opened, and last counted in the night of its last day."""
+        bought(unit, [("a", datetime(1998, 6, 5, tzinfo=UTC), 500), ("b", datetime(1998, 5, 5, tzinfo=UTC), 700)])
+        list(count_months(at=datetime(1998, 6, 30, 3, tzinfo=UTC)))
+        may, june = file_of(client, "cohorts")
+        assert (may["In that month (EUR)"], may["1 month later (EUR)"], may["To date (EUR)"]) == ("7.00", "", "7.00")
+        assert (june["In that month (EUR)"], june["To date (EUR)"]) == ("", "5.00")
+        list(count_months(at=NOW))
+        may, june = file_of(client, "cohorts")
+        assert (may["1 month later (EUR)"], june["In that month (EUR)"]) == ("7.00", "5.00")
+
     def test_divide_each_order_of_a_month(self, client, history, unit):
         PointWorth.objects.update(points=100, minor=1_000)
         rows = file_of(client, "sales", month="1998-05", used="85")
@@ -220,6 +231,20 @@ class TestTheFiles:
         Receipt.objects.filter(pk=order.pk).update(paid_minor=100_000)
         [row] = [row for row in file_of(client, "sales", month="1998-05", used="85") if row["Points"] != "0"]
         assert (row["Points"], row["Revenue (EUR)"], row["Deferred (EUR)"]) == ("1000", "921.66", "78.34")
+
+    def test_divide_what_is_left_of_an_order_whose_member_was_merged(self, client, history, unit):
+        """Its points went on with another member, and of them some were taken back."""
+        order = Receipt.objects.latest("pk")
+        into = an_account(unit)
+        ledger.merge(member=order.member, into=into.member, actor="staff:1", at=NOW)
+        for points, left in ((0, "2000"), (1_000, "1000")):
+            if points:
+                ledger.claw_back(
+                    account_id=into.pk, source=f"order:{order.order_id}", points=points, key="order:9000:sync:1",
+                    because=Because("adjusted"), at=NOW,
+                )  # fmt: skip
+            rows = file_of(client, "sales", month="1998-05")
+            assert [row["Points"] for row in rows if row["Points"] != "0"] == [left]
 
 
 class TestWhatIsOwed:

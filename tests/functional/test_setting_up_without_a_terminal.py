@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -14,6 +15,7 @@ from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.models import PointWorth, Program, State, Unit
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate
 from loyalty_oscar.shop.redemption.offer import our_offers
+from loyalty_oscar.shop.upkeep.presets import TIERS
 from loyalty_oscar.shop.upkeep.setup_page import CashbackForm, SetUpForm
 from loyalty_oscar.tiers.models import Tier
 from tests.orders import place
@@ -66,6 +68,14 @@ class TestSettingUp:
         assert our_offers().count() == 1
         at = timezone.now() + timedelta(seconds=1)
         assert in_percent(promised_rate(unit=Unit.objects.get(), at=at)) == "2.5 %"
+
+    @pytest.mark.parametrize("is_listed", [True, False])
+    def test_offers_levels_where_their_app_is_listed(self, owner, monkeypatch, is_listed):
+        there = apps.is_installed
+        monkeypatch.setattr(apps, "is_installed", lambda name: there(name) and (is_listed or name != TIERS))
+        assert ("Higher levels get more" in text(owner.get(page()))) == is_listed
+        owner.post(page(), typed())
+        assert Program.objects.exists()
 
     def test_leads_to_an_order_that_earns_once_it_is_live(self, owner, django_capture_on_commit_callbacks):
         owner.post(page(), typed(word_en_one="paw", word_en_other="paws", word_en_title="paws"))

@@ -10,17 +10,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from loyalty_oscar.earning.models import Rule
+from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.journeys.models import Campaign, Goal
-from loyalty_oscar.program.models import PointWorth
+from loyalty_oscar.program.models import PointWorth, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate, real_rate
 from loyalty_oscar.shop.front.checklist import checklist_of
 from loyalty_oscar.shop.front.planned import calendar_of
+from loyalty_oscar.shop.orders.sync import sync_order
 from loyalty_oscar.testing.factories import GoalFactory
 from tests.once import a_program
-from tests.orders import place
+from tests.orders import imported, place
 from tests.storefront import text_of
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,14 @@ class TestTheFrontPage:
         assert "What you still owe" not in html
         assert "Jobs" not in html
 
+    @pytest.mark.parametrize("state", [State.PAUSED, State.CLOSING, State.CLOSED])
+    def test_asks_nothing_of_a_closed_program_before_customers_can_count_on_it(self, unit, staff, state):
+        Program.objects.filter(pk=unit.program_id).update(state=state)
+        html = text(staff(superuser=True).get(FRONT))
+        assert "What you still owe" in html
+        for said in ("before customers can count on it", "The program is live"):
+            assert (said in html) == (state != State.CLOSED)
+
     def test_says_the_same_on_oscars_dashboard(self, unit, staff):
         desk = staff(superuser=True)
         for url in (FRONT, DASHBOARD):
@@ -197,6 +206,16 @@ class TestTheGiveBackRate:
         at = timezone.now()
         assert in_percent(promised_rate(unit=unit, at=at)) == "1.0 %"
         assert promised_rate(unit=unit, at=at) == real_rate(unit=unit, at=at)
+
+    def test_is_of_orders_in_the_programs_currency(self, unit, customer_order):
+        at = timezone.now()
+        order = imported(
+            user=get_user_model().objects.get(), lines=[("24000", 1)], placed_at=at - timedelta(seconds=1),
+            currency="JPY",
+        )  # fmt: skip
+        sync_order(order_id=order.pk)
+        assert Award.objects.filter(source_id=order.pk).exists()
+        assert in_percent(real_rate(unit=unit, at=at)) == "1.0 %"
 
     def test_follows_what_points_are_worth(self, unit):
         PointWorth.objects.update(minor=250)

@@ -18,6 +18,7 @@ from loyalty_oscar.shop.insights import trials
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import RewardFactory
 from tests.desk import staff
 from tests.once import a_program
 from tests.orders import come_back, imported
@@ -44,9 +45,9 @@ def draft():
     return program
 
 
-def give(unit, points):
+def give(unit, points, at=NOW):
     params = {"currency": "EUR", "points": points, "step_minor": 100}
-    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=NOW)
+    save_rule(unit=unit, code="base", name="Base", type="per-amount", params=params, actor="system", at=at)
 
 
 @pytest.fixture
@@ -116,6 +117,27 @@ class TestATrial:
         assert [row["Cost: share of turnover (%)"] for row in ways] == ["2.00", "1.40", "0.00"]
         assert [row["Owed at the end"] for row in ways] == ["0", "315", "1050"]
         assert not any(model.objects.exists() for model in (Entry, Account, Member, OrderSync))
+
+    @pytest.mark.parametrize(("ends_at", "price"), [(NOW, 300), (NOW + timedelta(seconds=1), 10), (None, 10)])
+    def test_says_who_comes_to_the_first_reward_that_is_not_over(self, draft, ends_at, price):
+        RewardFactory(program=draft, price=10, ends_at=ends_at)
+        RewardFactory(program=draft, price=300)
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        number = {10: 1, 300: 4}[price]
+        said = f"3 customers come to {price} points, the first reward; half of them by order number {number}."
+        assert said in read(client, draft)
+
+    def test_costs_a_share_of_turnover_where_the_shop_sells_in_another_currency_too(self, draft, settings):
+        PointWorth.objects.create(program=draft, currency="USD", points=100, minor=120)
+        settings.OSCAR_DEFAULT_CURRENCY = "USD"
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        ways = file_of(client, draft, "draft-ways")
+        assert [row["Cost: worth of what is used (USD)"] for row in ways] == ["12.60", "8.82", "0.00"]
+        assert [row["Cost: share of turnover (%)"] for row in ways] == ["2.00", "1.40", "0.00"]
 
     def test_stands_beside_what_is_in_force(self, draft):
         orders()
@@ -298,16 +320,33 @@ class TestManyOrders:
         assert (trials.unfinished(), good) == ([broken], Trial.objects.get(finished_at=NOW).pk)
         assert error == f"trials that cannot go on: {broken}; the log says why"
 
-    def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft):
+    @pytest.mark.parametrize("begun", [True, False])
+    @pytest.mark.parametrize("minutes", [0, 5])
+    def test_begin_anew_where_the_program_was_changed_meanwhile(self, draft, begun, minutes):
         orders()
         client = staff()
         client.post(page(draft), {"months": "12"})
         [trial_id] = trials.unfinished()
-        next(trials.work(trial_id=trial_id, at=NOW))
-        give(draft.unit, 4)
-        list(jobs.run(only="trials"))
+        if begun:
+            next(trials.work(trial_id=trial_id, at=NOW))
+        later = NOW + timedelta(minutes=minutes)
+        give(draft.unit, 4, at=later)
+        with clock.at(later):
+            list(jobs.run(only="trials"))
         assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["2400"] * 3
         assert "was changed since" not in read(client, draft)
+
+    def test_begin_anew_where_the_program_is_changed_while_the_job_runs(self, draft):
+        orders()
+        client = staff()
+        client.post(page(draft), {"months": "12"})
+        night = jobs.run(only="trials")
+        next(night)
+        later = NOW + timedelta(minutes=5)
+        give(draft.unit, 4, at=later)
+        with clock.at(later):
+            list(night)
+        assert [row["Given"] for row in file_of(client, draft, "draft-ways")] == ["2400"] * 3
 
 
 class TestWhoMay:
@@ -345,5 +384,5 @@ class TestItsCost:
         staff().post(page(draft), {"months": "12"})
         [trial_id] = trials.unfinished()
         step = trials.work(trial_id=trial_id, at=NOW)
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(20):
             assert next(step) == 4 * customers

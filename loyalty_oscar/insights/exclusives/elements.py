@@ -12,6 +12,7 @@ from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.db import write_db
 
 from ..elements import ElementYear, YearOfUnit, elements
+from ..monthly import WHO
 
 
 class SaleParts:
@@ -26,12 +27,12 @@ class SaleParts:
         shown = Q(is_on=True) | Q(published_at__isnull=False)
         sales = Sale.objects.using(write_db()).filter(shown, program=year.unit.program_id)
         sales = sales.filter(Q(ends_at=None) | Q(ends_at__gt=year.since))
-        orders = Receipt.objects.filter(
+        orders = Receipt.objects.using(write_db()).filter(
             order_id=OuterRef("order_id"), placed_at__gte=year.since, placed_at__lt=year.until
         )
         places = Reservation.objects.using(write_db()).filter(sale__in=sales.values("pk"), quantity__gt=0)
-        who = places.annotate(buyer=Subquery(orders.values("buyer"))).order_by()
-        bought = dict(who.values_list("sale").annotate(Count("buyer", distinct=True)))
+        buyers = places.annotate(who=Subquery(orders.annotate(of=WHO).values("of"))).order_by()
+        bought = dict(buyers.values_list("sale").annotate(Count("who", distinct=True)))
         return [
             ElementYear(
                 item=str(sale.pk),

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.earning.allowances import unspent
@@ -20,6 +20,7 @@ from loyalty_oscar.earning.queries import book_of, versions_from
 from loyalty_oscar.earning.rules import AtMost, Dates, RuleInForce
 from loyalty_oscar.earning.sentences import ends_in_words
 from loyalty_oscar.kernel import periods
+from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program import clock, contributions, money
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import worth_of
@@ -91,11 +92,16 @@ def _always(unit: Unit, at: datetime) -> list[RuleInForce]:
 
 
 def real_rate(*, unit: Unit, at: datetime) -> Fraction | None:
-    """Return what part of what was paid in the last 30 days the orders brought; None without orders."""
-    worth = worth_of(program_id=unit.program_id).get(unit.program.currency)
+    """
+    Return what part of what was paid in the last 30 days, in the program's currency, the orders brought; None without
+    such orders.
+    """
+    currency = unit.program.currency
+    worth = worth_of(program_id=unit.program_id).get(currency)
     lately = Award.objects.filter(
-        unit=unit, source_kind="order", placed_at__gt=at - LOOKED_BACK, placed_at__lte=at, revoked=False
-    )
+        Exists(Receipt.objects.filter(order_id=OuterRef("source_id"), currency=currency)),
+        unit=unit, source_kind="order", placed_at__gt=at - LOOKED_BACK, placed_at__lte=at, revoked=False,
+    )  # fmt: skip
     paid = AwardLine.objects.filter(award__in=lately).aggregate(paid=Sum("paid_minor", default=0))["paid"]
     if worth is None or not paid:
         return None

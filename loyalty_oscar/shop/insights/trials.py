@@ -18,6 +18,7 @@ from loyalty_oscar.insights.queries import usual_share
 from loyalty_oscar.insights.trial import Past, Play
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.kernel.periods import add_months, local_day, start_of_day
+from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, State, Unit
 from loyalty_oscar.program.queries import read_versions
@@ -66,7 +67,7 @@ def work(*, trial_id: int, at: datetime) -> Iterator[int]:
     """
     Play the orders of a trial that are not played yet, some hundred at a time; yields how many each step did.
 
-    It begins anew where a program has been changed meanwhile.
+    It begins anew where a program has been changed meanwhile, with the orders up to then.
     """
     while True:
         with transaction.atomic(using=write_db()):
@@ -83,7 +84,9 @@ def _step(trial: Trial, at: datetime) -> int:
     read_versions()
     units = _units(trial)
     if _versions(units) != trial.versions:
-        trial.sums, trial.cursor, trial.done = {}, None, 0
+        # What was changed, maybe while this job ran, is in force from its moment on: it is tried as it is now.
+        trial.until, trial.sums, trial.cursor, trial.done = clock.now(), {}, None, 0
+        trial.total = _orders(trial).count()
     ids = next(portions(orders=_orders(trial), after=trial.cursor), [])
     _play(trial, units, ids)
     if ids:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
@@ -31,6 +32,7 @@ from loyalty_oscar.program.numbers import NumberField
 from loyalty_oscar.program.second_look import as_percent, look_twice, meant_field, too_much_back
 from loyalty_oscar.program.zones import known_zones
 
+from .presets import TIERS
 from .setup import CREDIT, MOST_BACK, NAMES, RICHER, Choices, cashback, coin, make_ready, shop_currency
 
 #: What nobody means who types it: more percent than this come back of each purchase.
@@ -74,6 +76,8 @@ class Beginning(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not apps.is_installed(TIERS):
+            del self.fields["has_levels"]
         self.fields["currency"].initial = shop_currency()
         self.fields["time_zone"].choices = [(zone, zone) for zone in sorted(known_zones())]
         self.fields["time_zone"].initial = settings.TIME_ZONE or "UTC"
@@ -102,7 +106,7 @@ class Beginning(forms.Form):
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:
-        levels = RICHER if self.cleaned_data["has_levels"] else ()
+        levels = RICHER if self.cleaned_data.get("has_levels") else ()
         return {"levels": levels, **{name: self.cleaned_data[name] for name in ("hold_days", "time_zone")}}
 
 

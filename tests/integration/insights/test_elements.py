@@ -21,6 +21,7 @@ from loyalty_oscar.journeys.carrying import carry_out_one
 from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.occasions import is_held_out
 from loyalty_oscar.kernel.errors import LoyaltyError
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.models import JobRun, Member, PointWorth, Program
 from loyalty_oscar.program.queries import forget_cache
@@ -394,6 +395,8 @@ class TestASale:
             bought_of(sale, who, at)
         bought_of(sale, second, begin, quantity=0)
         assert numbers(counted(unit)["sales", str(sale.pk)]) == (0, 2, None)
+        merge(member=first, into=second, actor="staff:1", at=NOW)
+        assert numbers(counted(unit)["sales", str(sale.pk)]) == (0, 1, None)
 
     def test_of_members_alone_is_there_from_its_first_door_on(self, unit):
         members(unit, 1)
