@@ -1,6 +1,6 @@
 """Campaigns whose occasion is found each night, those that are told by the house itself, and who gets none."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core import mail
@@ -15,6 +15,7 @@ from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
@@ -66,6 +67,28 @@ class TestACampaignThatFails:
 
         assert (ran.done, whys()) == (1, [("done", "")])
         assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
+
+
+class TestTheNight:
+    @pytest.mark.parametrize("zone", ["Europe/London", "America/Los_Angeles", "Pacific/Auckland"])
+    def test_is_that_of_the_program_wherever_the_server_stands(self, unit, zone):
+        unit.program.time_zone = zone
+        unit.program.save()
+        campaign, member = a_campaign(unit, "day", params={"day": 6, "month": 5}), a_member(unit, at=day(1, 1))
+        begins = periods.start_of_day(day=date(2026, 5, 6), zone=zone)
+        for hours in (-1, 1):  # Found behind it in the order of campaigns, just before and after that day begins.
+            late = a_member(unit, f"late{hours}@example.com", at=day(1, 1))
+            a_receipt(unit, late, 9 + hours, on=day(1, 1))
+            stats(late, late_at=begins + timedelta(hours=hours))
+        a_campaign(unit, "late")
+
+        for hours in range(-30, 3):
+            list(jobs.run(only="campaigns", at=begins + timedelta(hours=hours)))
+
+        assert campaign.occurrences.get(member=member).at == begins
+        assert [*Occurrence.objects.filter(source__startswith="late").values_list("at", flat=True)] == [
+            begins - timedelta(hours=1),
+        ]
 
 
 class TestAnAnniversary:
