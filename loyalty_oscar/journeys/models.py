@@ -5,6 +5,7 @@ reach, what each order counts for one, and how often a member reached it.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -118,6 +119,10 @@ class Campaign(Promising, ForWhom):
     def is_promise(self) -> bool:
         """Whether it is promised to members what they get: nobody is left out, and it comes however late."""
         return self.is_public and (bool(self.points) or self.reward_id is not None)
+
+    def speaks_at(self, *, at: datetime) -> bool:
+        """Return whether what it planned still comes: it is switched on, and has not ended or promised it before."""
+        return self.is_on and (self.is_promise or self.ends_at is None or at < self.ends_at)
 
     @property
     def orders_wanted(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -181,6 +181,18 @@ def speaks_against(
 def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> set[int]:
     """Return those of these members for whom a campaign is by now."""
     return set(member_ids).difference(speaks_against(campaigns=[campaign], member_ids=member_ids, at=at)[campaign.pk])
+
+
+def rests(*, campaign: Campaign, member_id: int, source: str, at: datetime) -> bool:
+    """
+    Return whether a campaign came to a member too short a while ago, for something else than `source`. One query, and
+    none where it does not rest.
+    """
+    if not campaign.rest_days:
+        return False
+    since = at - timedelta(days=campaign.rest_days)
+    rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, member=member_id, state=DONE, at__gt=since)
+    return rows.exclude(source=source).exists()
 
 
 def says() -> Exists:

@@ -119,6 +119,28 @@ class TestACampaign:
         undo_act(user_id=member.user_id, occasion="review", detail="4", at=TODAY)
         assert has(member) == (50, 0)
 
+    def test_leaves_a_member_alone_to_whom_it_came_a_short_while_ago(self, unit):
+        a_campaign(unit, rest_days=30), (member := a_member(unit))
+        days = (day(5, 6), day(6, 4), day(6, 5), day(6, 6))
+
+        assert [given(unit, member, "review", str(on.day), at=on) for on in days] == [True, False, True, False]
+        assert given(unit, member, "review", "4", at=day(7, 5)), "what came to nothing then comes when it is told anew"
+        assert has(member) == (150, 0)
+
+    def test_that_rests_leaves_its_place_to_one_that_gives_less(self, unit):
+        a_campaign(unit, points=80, rest_days=30), a_campaign(unit, points=20)
+        member = a_member(unit)
+
+        assert [given(unit, member, "review", detail) for detail in ("1", "2")] == [True, True]
+        assert has(member) == (100, 0)
+
+    def test_that_rests_gives_again_what_was_taken_back(self, unit):
+        a_campaign(unit, rest_days=30), (member := a_member(unit))
+        given(unit, member, "review", "1")
+        undo_act(user_id=member.user_id, occasion="review", detail="1", at=TODAY)
+
+        assert given(unit, member, "review", "1")
+
     def test_of_several_gives_the_one_that_gives_most_and_only_that(self, unit):
         a_campaign(unit, points=20), a_campaign(unit, points=80), a_campaign(unit, points=90, is_on=False)
         member = a_member(unit)
