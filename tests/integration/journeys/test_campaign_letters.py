@@ -292,6 +292,16 @@ class TestALetterThatMayNotGo:
         assert leave(day(5, 6) + timedelta(hours=17)) == []
         assert leave(day(5, 6) + timedelta(hours=18)) == ["Hello Boris"]
 
+    @pytest.mark.parametrize(("minutes", "wanted"), [(0, []), (1, ["Hello Boris"])])
+    def test_is_of_a_campaign_that_ends_before_the_letter_may_leave(self, unit, member, settings, minutes, wanted):
+        settings.LOYALTY_DAYTIME = (8, 21)
+        night, morning = day(5, 6) + timedelta(hours=8), day(5, 6) + timedelta(hours=18)  # 22:00 and 8:00 in Berlin
+        says(a_campaign(unit, points=0, ends_at=morning + timedelta(minutes=minutes)))
+        reviewed(member, at=night)
+
+        assert (leave(night), leave(morning)) == ([], wanted)
+        assert whys() == ([("done", "")] if wanted else [("skipped", "moment_over")])
+
     def test_keeps_its_distance_and_after_a_week_does_not_come(self, unit, member):
         unit.program.letter_days = 3
         unit.program.save()
