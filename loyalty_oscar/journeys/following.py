@@ -122,7 +122,7 @@ def has_occasions(*, order: OrderFacts, campaign: Campaign) -> frozenset[str]:
     codes = set(campaign.params.get("sets", ()))
     lines = [line for line in order.purchase.lines if not codes or line.sets & codes]
     stands = not order.dead and any(line.gone < line.quantity for line in lines)
-    went_back = bool(lines) and (order.dead or any(line.gone for line in lines))
+    went_back = bool(lines) and (order.dead or any(line.gone > line.never_came for line in lines))
     found = {ORDER_PLACED, WARRANTY} if stands else set()
     if order.final_at is not None:
         found |= {ORDER_FINAL} if stands else set()
