@@ -14,6 +14,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.journeys.queries import set_codes_of
 from loyalty_oscar.journeys.questions import questions
 from loyalty_oscar.journeys.texts import fill, text_of
 from loyalty_oscar.program import words
@@ -70,7 +71,7 @@ def message_of(
         "shop": settings.OSCAR_SHOP_NAME,
         "program": campaign.program.name,
         "gift": _gift(campaign, points, text.language),
-        "product": product or _product(campaign, order_id, at),
+        "product": product or _product(order_id, set_codes_of(campaign=campaign, source=source), at),
         "link": link,
     }
     return Message(
@@ -110,9 +111,8 @@ def _gift(campaign: Campaign, points: int, language: str) -> str:
         return words.points(unit=unit, points=points) if points else words.promised(unit=unit, row=campaign)
 
 
-def _product(campaign: Campaign, order_id: int | None, at: datetime) -> str:
-    """Return what the first thing of an order is called that was kept, of the campaign's sets where it names any."""
-    codes = frozenset(campaign.params.get("sets", ()))
+def _product(order_id: int | None, codes: frozenset[str], at: datetime) -> str:
+    """Return what the first thing of an order is called that was kept, of these product sets where there are any."""
     for order in gather_orders(order_ids=[order_id], set_codes=codes, at=at) if order_id else ():
         for line in order.purchase.lines:
             if line.gone < line.quantity and (not codes or line.sets & codes):
