@@ -185,8 +185,8 @@ def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) 
 
 def set_codes_of(*, campaign: Campaign, source: str) -> frozenset[str]:
     """
-    Return the product sets of whose goods something (`source`) is for a campaign: of a warranty its own (`warranty:42:7`;
-    one query), else all that the campaign names (none: of all goods).
+    Return the product sets of whose goods something (`source`) is for a campaign: of a warranty its own (one query),
+    else all that the campaign names (none: of all goods).
     """
     codes = frozenset(campaign.params.get("sets", ()))
     if campaign.occasion != WARRANTY or not source:
