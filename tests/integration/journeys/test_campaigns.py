@@ -300,6 +300,14 @@ class TestABirthday:
         assert self.gifts(day(6, 8), day(6, 9), day(12, 31)) == [0, 0, 0]
         assert has(member) == (50, 0)
 
+    def test_told_anew_for_a_later_day_comes_on_that_day(self, unit):
+        a_campaign(unit, "birthday", least_orders=0, delay_days=5), (member := a_member(unit, at=day(1, 1)))
+        save_birthday(member=member, day=6, month=6, at=day(1, 1))
+        a_night(day(6, 6))
+        save_birthday(member=member, day=20, month=9, at=day(6, 8))
+
+        assert [a_night(on) for on in (day(6, 11), day(9, 20), day(9, 25), day(9, 26))] == [0, 0, 1, 0]
+
     def test_comes_late_after_nights_without_a_job_and_belongs_to_its_own_year(self, unit):
         a_campaign(unit, "birthday"), (member := a_member(unit))
         save_birthday(member=member, day=31, month=12, at=TODAY)
