@@ -605,6 +605,12 @@ class TestALateParcel:
         assert not Case.objects.filter(order_id=dead.pk).exists()
         assert not Case.objects.exclude(order_id=guest.pk).exists()
 
+    def test_is_none_of_which_nothing_is_to_come(self, member):
+        order = buy(member.user, (a_product(), 1), on=TODAY - timedelta(days=22))
+        order.lines.update(status="Cancelled")
+        list(jobs.run(only="cases", at=TODAY))
+        assert not Case.objects.exists()
+
     def test_is_none_that_was_not_paid(self, settings, member):
         settings.LOYALTY_COUNTS_FROM_STATUS = "Being processed"
         buy(member.user, (a_product(), 1), on=TODAY - timedelta(days=22))
