@@ -132,6 +132,12 @@ class Campaign(Promising, ForWhom):
         return occasions.get(self.occasion).least_orders if self.occasion in occasions else 0
 
     @property
+    def about(self) -> tuple[Any, ...]:
+        """What it is about, to compare: of several promises about the very same the one that gives most counts."""
+        day = self.params.get("month"), self.params.get("day")
+        return (self.occasion, *day, frozenset(self.params.get("sets") or ()))
+
+    @property
     def weight(self) -> int:
         """What of several counts most: points, or what a reward costs in points where it has a price."""
         return self.points if self.reward is None else self.reward.price or 1
