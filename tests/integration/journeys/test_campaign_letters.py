@@ -19,6 +19,7 @@ from loyalty_oscar.journeys.texts import fill
 from loyalty_oscar.people.consents import withdraw
 from loyalty_oscar.people.models import Consent, Contact
 from loyalty_oscar.program.models import Delivery, Event, Member
+from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing.factories import RewardFactory
 from tests.storefront import a_product, arrive, buy, day
@@ -301,6 +302,15 @@ class TestALetterThatMayNotGo:
 
         assert (leave(night), leave(morning)) == ([], wanted)
         assert whys() == ([("done", "")] if wanted else [("skipped", "moment_over")])
+
+    def test_waits_while_the_program_is_paused(self, unit, member):
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+        change_state(program=unit.program, to="paused", actor="staff:1", at=NOON)
+        assert leave(NOON) == []
+
+        change_state(program=unit.program, to="live", actor="staff:1", at=NOON + timedelta(days=1))
+        assert leave(NOON + timedelta(days=1)) == ["Hello Boris"]
 
     def test_keeps_its_distance_and_after_a_week_does_not_come(self, unit, member):
         unit.program.letter_days = 3
