@@ -65,7 +65,7 @@ def message_of(
         return None
     site = site_of(member=member)
     products = _products(member, order_id, site, at) if campaign.params.get("related") else ()
-    link = products[0][1] if products else _link(campaign, order_id, site)
+    link = products[0][1] if products else _link(campaign, member, order_id, site)
     values = {
         "first_name": first_name(user=member.user),
         "shop": settings.OSCAR_SHOP_NAME,
@@ -92,9 +92,12 @@ def why_empty(*, message: Message, campaign: Campaign) -> str:
     return "nothing_goes_with_it" if campaign.params.get("related") and not message.products else ""
 
 
-def _link(campaign: Campaign, order_id: int | None, site: Site) -> str:
-    """Return where a letter without products leads: to its order, to what it gives, else into the shop."""
-    orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id)
+def _link(campaign: Campaign, member: Member, order_id: int | None, site: Site) -> str:
+    """
+    Return where a letter without products leads: to its order, where its member can see that, to what it gives, else
+    into the shop.
+    """
+    orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id, user=member.user_id)
     number = orders.values_list("number", flat=True).first() if order_id else None
     if number:
         return through_login(site=site, path=reverse("customer:order", kwargs={"order_number": number}))

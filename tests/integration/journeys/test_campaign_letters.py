@@ -153,6 +153,18 @@ class TestALetter:
         assert "Something is wrong: http" in body
         assert str(order.number) in body
 
+    def test_leads_to_no_order_that_its_member_cannot_see(self, unit, member):
+        says(a_campaign(unit, "order-final", points=0), subject="Here", body="{link}")
+        order = arrive(buy(member.user, (a_product(), 1), on=day(5, 1)), on=day(5, 3))
+        Order.objects.filter(pk=order.pk).update(user=a_member(unit, "ada@example.com").user)
+        sync_orders(order_ids=[order.pk], at=day(5, 4))
+        a_night(NOON)
+
+        assert "Here" in leave(NOON)
+        body = next(letter.body for letter in mail.outbox if letter.subject == "Here")
+        assert "http://example.com/catalogue/" in body
+        assert str(order.number) not in body
+
     @pytest.mark.parametrize("body", ["Look: {link}", "Look."])
     def test_tells_once_where_it_leads(self, unit, member, body):
         says(a_campaign(unit, points=0), body=body)
