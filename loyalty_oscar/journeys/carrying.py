@@ -27,7 +27,7 @@ from .giving import NothingLeft, State, count, post
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
 from .planning import GIVES_LESS, let_less_come
-from .queries import PROMISED, may_be_told, speaks_against
+from .queries import PROMISED, may_be_told, rests, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
@@ -120,8 +120,7 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     campaign, member, program = occurrence.campaign, occurrence.member, occurrence.campaign.program
     if member.user_id is None or member.erased_at or member.merged_into_id:
         return "has_left"
-    is_over = campaign.ends_at is not None and campaign.ends_at <= at and not campaign.is_promise
-    if not campaign.is_on or is_over or not earns_at(phases=program.phases.using(write_db()).all(), at=at):
+    if not campaign.speaks_at(at=at) or not earns_at(phases=program.phases.using(write_db()).all(), at=at):
         return "moment_over"
     if not campaign.is_promise and occurrence.due_at and occurrence.due_at < at - timedelta(days=LATE_DAYS):
         return "too_late"
@@ -133,7 +132,7 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     against = speaks_against(campaigns=[campaign], member_ids=[member.pk], at=at)[campaign.pk]
     if code := against.get(member.pk, ""):
         return code
-    if campaign.rest_days and _rests(occurrence, at):
+    if rests(campaign=campaign, member_id=member.pk, source=occurrence.source, at=at):
         return "too_soon"
     if campaign.is_promise:
         return _outdone(occurrence, at)
@@ -144,13 +143,6 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
     # Last: those left out are like those it comes to, and both allow letters.
     percent = 0 if campaign.is_public else program.holdout_percent
     return "held_back" if is_held_out(salt=program.salt, member_id=member.pk, percent=percent) else ""
-
-
-def _rests(occurrence: Occurrence, at: datetime) -> bool:
-    """Return whether the member had the same campaign too short a while ago."""
-    since = at - timedelta(days=occurrence.campaign.rest_days)
-    rows = Occurrence.objects.using(write_db()).filter(campaign=occurrence.campaign, member=occurrence.member)
-    return rows.filter(state=State.DONE, at__gt=since).exclude(pk=occurrence.pk).exists()
 
 
 def _outdone(occurrence: Occurrence, at: datetime) -> str:

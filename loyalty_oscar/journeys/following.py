@@ -25,7 +25,7 @@ from .giving import State, undo, would_undo
 from .models import Campaign, Occurrence
 from .occasions import OF_ORDERS, ORDER_FINAL, ORDER_PLACED, ORDER_RETURNED, WARRANTY, in_time
 from .planning import WITHDRAWN, coming, gave_way, plan, stand_again
-from .queries import all_campaigns
+from .queries import all_campaigns, set_codes_of
 
 GONE = Because("order_gone")
 #: What goes back so long after its order arrived is no occasion any more.
@@ -109,7 +109,8 @@ def _judged(orders: Sequence[OrderFacts], known: Sequence[Occurrence]) -> Iterat
         order = by_id[occurrence.order_id or 0]
         is_open = occurrence.state in (State.PLANNED, State.DONE) or gave_way(occurrence=occurrence)
         if is_open or _is_withdrawn(occurrence):
-            yield occurrence, occurrence.campaign.occasion in has_occasions(order=order, campaign=occurrence.campaign)
+            codes = set_codes_of(campaign=occurrence.campaign, source=occurrence.source)
+            yield occurrence, occurrence.campaign.occasion in has_occasions(order=order, set_codes=codes)
 
 
 def _is_withdrawn(occurrence: Occurrence) -> bool:
@@ -117,12 +118,11 @@ def _is_withdrawn(occurrence: Occurrence) -> bool:
     return is_back and occurrence.because.get("c") in WITHDRAWN
 
 
-def has_occasions(*, order: OrderFacts, campaign: Campaign) -> frozenset[str]:
-    """Return which occasions an order has by now for a campaign, by what is left of it in the campaign's sets."""
-    codes = set(campaign.params.get("sets", ()))
-    lines = [line for line in order.purchase.lines if not codes or line.sets & codes]
+def has_occasions(*, order: OrderFacts, set_codes: frozenset[str]) -> frozenset[str]:
+    """Return which occasions an order has by now, by what is left of it in these product sets (none: of all goods)."""
+    lines = [line for line in order.purchase.lines if not set_codes or line.sets & set_codes]
     stands = not order.dead and any(line.gone < line.quantity for line in lines)
-    went_back = bool(lines) and (order.dead or any(line.gone for line in lines))
+    went_back = bool(lines) and (order.dead or any(line.gone > line.never_came for line in lines))
     found = {ORDER_PLACED, WARRANTY} if stands else set()
     if order.final_at is not None:
         found |= {ORDER_FINAL} if stands else set()
@@ -151,7 +151,8 @@ def _coming(
         if not is_on or happened_at is None:
             continue
         source = f"order:{order.order_id}:{campaign.occasion.removeprefix('order-')}"
-        if (campaign.pk, source) in there or campaign.occasion not in has_occasions(order=order, campaign=campaign):
+        codes = set_codes_of(campaign=campaign, source=source)
+        if (campaign.pk, source) in there or campaign.occasion not in has_occasions(order=order, set_codes=codes):
             continue
         what: dict[str, Any] = {"source": source, "happened_at": happened_at, "order_id": order.order_id, "at": at}
         yield coming(campaign=campaign, member_id=member_id, **what)

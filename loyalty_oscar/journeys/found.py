@@ -63,13 +63,15 @@ def birthdays(*, program: Program, campaign: Campaign, since: datetime, until: d
 
 
 def birthday_stands(*, occurrence: Occurrence, at: datetime) -> str:
-    """A birthday is one as long as it was told, and was told early enough."""
+    """A birthday is one as long as it was told, and was told early enough; told anew for a later day it is to come."""
     told = Birthday.objects.using(write_db()).filter(member_id=occurrence.member_id).first()
     if told is None:
         return "moment_over"
     kept = birthday_in(year=int(occurrence.source.partition(":")[2]), day=told.day, month=told.month)
-    told_on = periods.local_day(at=told.set_at, zone=occurrence.campaign.program.time_zone)
-    return "told_too_late" if (kept - told_on).days < occurrence.campaign.told_days else ""
+    zone = occurrence.campaign.program.time_zone
+    told_on, today = (periods.local_day(at=moment, zone=zone) for moment in (told.set_at, at))
+    is_soon = (kept - told_on).days < occurrence.campaign.told_days
+    return "told_too_late" if is_soon or today < kept else ""
 
 
 def anniversaries(*, program: Program, campaign: Campaign, since: datetime, until: datetime) -> Found:

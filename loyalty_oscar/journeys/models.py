@@ -5,6 +5,7 @@ reach, what each order counts for one, and how often a member reached it.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -119,12 +120,22 @@ class Campaign(Promising, ForWhom):
         """Whether it is promised to members what they get: nobody is left out, and it comes however late."""
         return self.is_public and (bool(self.points) or self.reward_id is not None)
 
+    def speaks_at(self, *, at: datetime) -> bool:
+        """Return whether what it planned still comes: it is switched on, and has not ended or promised it before."""
+        return self.is_on and (self.is_promise or self.ends_at is None or at < self.ends_at)
+
     @property
     def orders_wanted(self) -> int:
         """How many paid orders of a member must have arrived; what left the code asks for none."""
         if self.least_orders is not None:
             return self.least_orders
         return occasions.get(self.occasion).least_orders if self.occasion in occasions else 0
+
+    @property
+    def about(self) -> tuple[Any, ...]:
+        """What it is about, to compare: of several promises about the very same the one that gives most counts."""
+        day = self.params.get("month"), self.params.get("day")
+        return (self.occasion, *day, frozenset(self.params.get("sets") or ()))
 
     @property
     def weight(self) -> int:

@@ -23,7 +23,7 @@ from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan, to_withdraw
-from .queries import PROMISED, given_to, speaks_against
+from .queries import PROMISED, given_to, rests, speaks_against
 
 
 def act(
@@ -151,10 +151,14 @@ def _give_once(
         if any(one.state in (State.DONE, State.PLANNED) or one.barred_by for one in known):
             return None
         occurrence = known[0] if known else None
+        of_it = [occurrence.campaign] if occurrence else campaigns
+        rested = [one for one in of_it if not rests(campaign=one, member_id=member.pk, source=source, at=at)]
+        if not rested:
+            return None
         if occurrence:
-            campaign = count(occurrence=occurrence, campaigns=[occurrence.campaign])
+            campaign = count(occurrence=occurrence, campaigns=rested)
         else:
-            campaign = take_from_budget(campaigns=campaigns)
+            campaign = take_from_budget(campaigns=rested)
             occurrence = Occurrence(
                 program_id=member.program_id,
                 campaign=campaign,

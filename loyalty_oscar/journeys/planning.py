@@ -151,19 +151,22 @@ def to_withdraw(*, rows: QuerySet[Occurrence]) -> QuerySet[Occurrence]:
     return rows.filter(STANDING).order_by("-state", "campaign_id", "pk")
 
 
-def find(*, at: datetime, after: int = 0) -> Iterator[tuple[int, int]]:
+def find(*, at: datetime, after: Mapping[int, int] | None = None) -> Iterator[tuple[Campaign, int]]:
     """
-    Plan what is found for the campaigns in force whose keys come after one, in order; yields the key of each campaign
-    with how many it planned. One that fails keeps no other from its night; raises `LoyaltyError` in the end.
+    Plan what is found for the campaigns in force, in order: of each program (by its key) those that come `after` a key;
+    yields each campaign with how many it planned. One that fails keeps no other from its night; raises `LoyaltyError`
+    in the end.
     """
     found = [code for code, occasion in occasions.items() if occasion.due]
-    rows = Campaign.objects.using(write_db()).filter(occasion__in=found, is_on=True, pk__gt=after)
+    rows = Campaign.objects.using(write_db()).filter(occasion__in=found, is_on=True)
     rows = rows.filter(program__state__in=(ProgramState.LIVE, ProgramState.CLOSING))
-    left = 0
+    left, places = 0, after or {}
     for campaign in rows.select_related("program", "reward", "segment").order_by("pk"):
+        if campaign.pk <= places.get(campaign.program_id, 0):
+            continue
         try:
             for planned in _found(campaign, at):
-                yield campaign.pk, planned
+                yield campaign, planned
         except Exception:
             logger.exception("nobody could be found for campaign %s; the next night tries again", campaign.pk)
             left += 1

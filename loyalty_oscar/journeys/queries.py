@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -18,7 +18,7 @@ from loyalty_oscar.program.queries import goes_on_as, remembered, shown_units, v
 from loyalty_oscar.program.registries import facts, facts_then, known_rows, promise_of
 
 from .models import Campaign, CampaignText, Goal, GoalStep, Occurrence
-from .occasions import SIGN_UP
+from .occasions import SIGN_UP, WARRANTY
 
 #: Facts of the shop that campaigns ask for: how many paid orders of a member arrived and were kept, and whether the
 #: address of the member's account was confirmed.
@@ -181,6 +181,30 @@ def speaks_against(
 def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) -> set[int]:
     """Return those of these members for whom a campaign is by now."""
     return set(member_ids).difference(speaks_against(campaigns=[campaign], member_ids=member_ids, at=at)[campaign.pk])
+
+
+def set_codes_of(*, campaign: Campaign, source: str) -> frozenset[str]:
+    """
+    Return the product sets of whose goods something (`source`) is for a campaign: of a warranty its own (one query),
+    else all that the campaign names (none: of all goods).
+    """
+    codes = frozenset(campaign.params.get("sets", ()))
+    if campaign.occasion != WARRANTY or not source:
+        return codes
+    rows = ProductSet.objects.using(write_db()).filter(pk=source.rpartition(":")[2], code__in=codes)
+    return frozenset(rows.values_list("code", flat=True)) or codes
+
+
+def rests(*, campaign: Campaign, member_id: int, source: str, at: datetime) -> bool:
+    """
+    Return whether a campaign came to a member too short a while ago, for something else than `source`. One query, and
+    none where it does not rest.
+    """
+    if not campaign.rest_days:
+        return False
+    since = at - timedelta(days=campaign.rest_days)
+    rows = Occurrence.objects.using(write_db()).filter(campaign=campaign, member=member_id, state=DONE, at__gt=since)
+    return rows.exclude(source=source).exists()
 
 
 def says() -> Exists:

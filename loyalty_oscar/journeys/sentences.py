@@ -62,7 +62,7 @@ def _when(campaign: Campaign) -> Iterator[str]:
     if campaign.starts_at:
         yield pgettext("loyalty", "from %(day)s") % {"day": words.day(campaign.starts_at, zone=zone)}
     if campaign.ends_at:
-        yield pgettext("loyalty", "until %(day)s") % {"day": words.day(campaign.ends_at, zone=zone)}
+        yield pgettext("loyalty", "until %(day)s") % {"day": words.last_day(campaign.ends_at, zone=zone)}
 
 
 def whom(*, campaign: Campaign) -> Iterator[str]:

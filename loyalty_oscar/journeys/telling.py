@@ -35,7 +35,7 @@ def why_not_told(*, occurrence: Occurrence, at: datetime) -> str:
     campaign, member = occurrence.campaign, occurrence.member
     if member.user_id is None or member.erased_at or member.merged_into_id:
         return "has_left"
-    if not campaign.is_on:
+    if not campaign.speaks_at(at=at):
         return "moment_over"
     if occurrence.at < at - timedelta(days=LATE_DAYS):
         return "too_late"

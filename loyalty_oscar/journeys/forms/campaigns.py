@@ -233,7 +233,8 @@ class CampaignForm(forms.ModelForm):
             return  # Only of what is promised does one alone count.
         others = Campaign.objects.filter(program=program, occasion=occasion, is_on=True, is_public=True)
         gives = Q(points__gt=0) | Q(reward__isnull=False)
-        other = others.filter(gives).exclude(pk=self.instance.pk).order_by("pk").first()
+        rows = others.filter(gives).exclude(pk=self.instance.pk).order_by("pk")
+        other = next((row for row in rows if row.about == self.instance.about), None)
         if other and not (found.get("starts_at") and found.get("ends_at")):
             text = pgettext(
                 "loyalty",

@@ -79,7 +79,7 @@ def _context(event: Event, row: Reminder, dates: rules.SaleTerms, at: datetime) 
         "sale": sale.name,
         "points": sale.name,
         "public_day": words.day(sale.public_from, zone=zone) if sale.public_from and not is_public else "",
-        "end_day": words.day(sale.ends_at, zone=zone) if sale.ends_at else "",
+        "end_day": words.last_day(sale.ends_at, zone=zone) if sale.ends_at else "",
         "asked_day": words.day(row.asked_at, zone=zone),
         "link": through_login(site=site, path=reverse("loyalty:sale", kwargs={"code": sale.code})),
     }

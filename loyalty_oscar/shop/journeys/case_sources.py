@@ -24,9 +24,10 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import begun_units, joined_members, one_with, unit_for_site
+from loyalty_oscar.program.queries import begun_units, joined_members, one_with
 
 from ..models import OrderSync
+from ..orders.buyers import bought_by
 from ..orders.facts import gather_orders
 from ..orders.statuses import final_statuses, standing
 from ..upkeep import jobs
@@ -47,19 +48,19 @@ def look_at_review(*, review: Any, at: datetime) -> bool:
     """
     if review.user_id is None or review.product_id is None or review.score > UNHAPPY_STARS:
         return False
-    lines = get_model("order", "Line").objects.using(write_db()).select_related("order")
-    people = one_with(user_id=review.user_id, program_ids=[unit.program_id for unit in begun_units()])
-    bought = lines.filter(order__user_id__in=set().union(*people.values()))
-    bought = bought.filter(product_id__in=family_of(product_id=review.product_id)).order_by("-pk")
-    served = ((line, unit_for_site(site_id=line.order.site_id)) for line in bought)
-    theirs = ((line, unit) for line, unit in served if unit and line.order.user_id in people[unit.program_id])
-    line, unit = next(theirs, (None, None))
-    member = _member(unit.program_id, review.user_id) if unit else None
-    if line is None or member is None:
-        return False
-    about = {"kind": UNHAPPY, "source": f"review:{review.pk}", "order_id": line.order_id}
-    _case, is_new = open_case(member=member, **about, text=f"{review.title}\n{review.body}", at=at)
-    return is_new
+    programs = {unit.pk: unit.program_id for unit in begun_units()}
+    people = one_with(user_id=review.user_id, program_ids=programs.values())
+    orders = get_model("order", "Order").objects.using(write_db())
+    orders = orders.filter(lines__product_id__in=family_of(product_id=review.product_id))
+    placed = [bought_by(orders=orders, user_id=user_id) for user_id in set().union(*people.values())]
+    ids = {row["pk"] for rows in placed for row in rows}
+    for order in sorted(gather_orders(order_ids=ids, set_codes=(), at=at), key=lambda one: -one.order_id):
+        program_id = programs.get(order.unit_id or 0)
+        member = _member(program_id, review.user_id) if program_id else None
+        if member and order.user_id in people[program_id]:
+            about = {"kind": UNHAPPY, "source": f"review:{review.pk}", "order_id": order.order_id}
+            return open_case(member=member, **about, text=f"{review.title}\n{review.body}", at=at)[1]
+    return False
 
 
 @harmless(later="the next night finds the review")
@@ -113,6 +114,7 @@ def _late(order_ids: Collection[int], at: datetime) -> list[bool | None]:
 def _look_at_order(order: OrderFacts, at: datetime) -> bool:
     unit = next((unit for unit in begun_units() if unit.pk == order.unit_id), None)
     waits = order.counts and not order.dead and order.final_at is None
+    waits = waits and any(line.pieces_left for line in order.purchase.lines)
     if unit is None or not waits or order.user_id is None:
         return False
     member = _member(unit.program_id, order.user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loyalty_oscar.journeys.channels import LETTER, Message, channels
 from loyalty_oscar.journeys.models import Occurrence
@@ -13,11 +13,14 @@ from loyalty_oscar.people.contacts import may_write_from
 from loyalty_oscar.program import words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.events import NotSent, NotYet, PerhapsSent
-from loyalty_oscar.program.models import Event
+from loyalty_oscar.program.models import Event, State
 
 from ..notices.letters import language_of
 from ..notices.refusals import nothing_left
 from .messages import message_about, why_empty
+
+#: So often it is asked whether a program that is paused goes on: nobody knows when.
+LOOK_AGAIN = timedelta(hours=1)
 
 
 def deliver_by(*, code: str, event: Event, at: datetime) -> str:
@@ -34,7 +37,7 @@ def deliver_by(*, code: str, event: Event, at: datetime) -> str:
         if any(channel.reaches(member=member) for _code, channel in channels.items()):
             return "no address"
         return _skipped(occurrence, "no_address", at)
-    _wait_for_day(occurrence, at)
+    _wait(occurrence, at)
     with language_of(user=member.user) as language:
         message = message_about(occurrence=occurrence, key=event.key, language=language, at=at)
         if message is None:
@@ -63,9 +66,12 @@ def _skipped(occurrence: Occurrence, code: str, at: datetime) -> str:
     return words.why({"c": code})
 
 
-def _wait_for_day(occurrence: Occurrence, at: datetime) -> None:
-    zone = occurrence.campaign.program.time_zone
-    until = periods.daytime(at=at, zone=zone, hours=conf.DAYTIME)
+def _wait(occurrence: Occurrence, at: datetime) -> None:
+    """Raise `NotYet` while the program is paused, and at night."""
+    program = occurrence.campaign.program
+    if program.state == State.PAUSED:
+        raise NotYet(until=at + LOOK_AGAIN)
+    until = periods.daytime(at=at, zone=program.time_zone, hours=conf.DAYTIME)
     if until > at:
         raise NotYet(until=until)
 

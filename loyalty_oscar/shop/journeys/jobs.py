@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.journeys.calendar import count_ahead
 from loyalty_oscar.journeys.carrying import carry_out
+from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import JobRun
+from loyalty_oscar.program.models import JobRun, Program
 from loyalty_oscar.program.operations import keep_place
 
 from ..upkeep import jobs
@@ -35,25 +37,40 @@ def _campaigns(at: datetime) -> Iterator[int]:
 
 def _found(at: datetime) -> Iterator[int]:
     """
-    Plan what is found, once a day for each campaign; goes on where it stood, and takes new campaigns at once.
+    Plan what is found, once a day for each campaign, by the calendar of its program; goes on where it stood, and takes
+    new campaigns at once.
 
     It plans and counts nothing yet: what is carried out is counted.
     """
-    today = timezone.localtime(at).date().isoformat()
-    run = JobRun.objects.using(write_db()).filter(name=CAMPAIGNS).first()
-    place = (run and run.cursor) or {}
-    last, failed = int(place["campaign"]) if place.get("day") == today else 0, None
+    places, before, failed = _places(at), None, None
     try:
-        for campaign_id, _planned in find(at=at, after=last):
-            if campaign_id != last and last:
-                keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
-            last = campaign_id
+        for campaign, _planned in find(at=at, after={int(pk): place["campaign"] for pk, place in places.items()}):
+            if before and campaign != before:
+                _keep(places, before, at)
+            before = campaign
             yield 0
     except LoyaltyError as error:
         failed = error
-    keep_place(name=CAMPAIGNS, cursor={"day": today, "campaign": last}, at=at)
+    if before:
+        _keep(places, before, at)
     if failed:
         raise failed
+
+
+def _places(at: datetime) -> dict[str, dict[str, Any]]:
+    """Return by program, as JSON has keys, the last campaign that was looked at today."""
+    run = JobRun.objects.using(write_db()).filter(name=CAMPAIGNS).first()
+    known = (run and run.cursor) or {}
+    zones = {str(pk): zone for pk, zone in Program.objects.using(write_db()).values_list("pk", "time_zone")}
+    days = {pk: periods.local_day(at=at, zone=zone).isoformat() for pk, zone in zones.items()}
+    return {pk: known[pk] for pk, day in days.items() if pk in known and known[pk]["day"] == day}
+
+
+def _keep(places: dict[str, dict[str, Any]], campaign: Campaign, at: datetime) -> None:
+    """Write down that the campaigns of a program were looked at today up to this one."""
+    today = periods.local_day(at=at, zone=campaign.program.time_zone)
+    places[str(campaign.program_id)] = {"day": today.isoformat(), "campaign": campaign.pk}
+    keep_place(name=CAMPAIGNS, cursor=places, at=at)
 
 
 def _calendar(at: datetime) -> Iterator[int]:

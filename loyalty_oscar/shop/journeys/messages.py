@@ -14,6 +14,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.channels import Message
 from loyalty_oscar.journeys.models import Campaign, Occurrence
+from loyalty_oscar.journeys.queries import set_codes_of
 from loyalty_oscar.journeys.questions import questions
 from loyalty_oscar.journeys.texts import fill, text_of
 from loyalty_oscar.program import words
@@ -67,13 +68,13 @@ def message_of(
     spoken = language if bare(code=language) == bare(code=text.language) else text.language
     site = site_of(member=member)
     products = _products(member, order_id, site, at) if campaign.params.get("related") else ()
-    link = products[0][1] if products else _link(campaign, order_id, site)
+    link = products[0][1] if products else _link(campaign, member, order_id, site)
     values = {
         "first_name": first_name(user=member.user),
         "shop": settings.OSCAR_SHOP_NAME,
         "program": campaign.program.name,
         "gift": _gift(campaign, points, spoken),
-        "product": product or _product(campaign, order_id, at),
+        "product": product or _product(order_id, set_codes_of(campaign=campaign, source=source), at),
         "link": link,
     }
     return Message(
@@ -94,9 +95,12 @@ def why_empty(*, message: Message, campaign: Campaign) -> str:
     return "nothing_goes_with_it" if campaign.params.get("related") and not message.products else ""
 
 
-def _link(campaign: Campaign, order_id: int | None, site: Site) -> str:
-    """Return where a letter without products leads: to its order, to what it gives, else into the shop."""
-    orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id)
+def _link(campaign: Campaign, member: Member, order_id: int | None, site: Site) -> str:
+    """
+    Return where a letter without products leads: to its order, where its member can see that, to what it gives, else
+    into the shop.
+    """
+    orders = get_model("order", "Order").objects.using(write_db()).filter(pk=order_id, user=member.user_id)
     number = orders.values_list("number", flat=True).first() if order_id else None
     if number:
         return through_login(site=site, path=reverse("customer:order", kwargs={"order_number": number}))
@@ -113,9 +117,8 @@ def _gift(campaign: Campaign, points: int, language: str) -> str:
         return words.points(unit=unit, points=points) if points else words.promised(unit=unit, row=campaign)
 
 
-def _product(campaign: Campaign, order_id: int | None, at: datetime) -> str:
-    """Return what the first thing of an order is called that was kept, of the campaign's sets where it names any."""
-    codes = frozenset(campaign.params.get("sets", ()))
+def _product(order_id: int | None, codes: frozenset[str], at: datetime) -> str:
+    """Return what the first thing of an order is called that was kept, of these product sets where there are any."""
     for order in gather_orders(order_ids=[order_id], set_codes=codes, at=at) if order_id else ():
         for line in order.purchase.lines:
             if line.gone < line.quantity and (not codes or line.sets & codes):

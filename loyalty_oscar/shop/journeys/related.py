@@ -14,7 +14,7 @@ from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member
-from loyalty_oscar.program.queries import remembered, versions
+from loyalty_oscar.program.queries import one_with, remembered, versions
 
 from ..notices.letters import SiteRequest, site_of
 from ..orders import statuses
@@ -39,7 +39,8 @@ def related(*, member: Member, order_id: int | None = None, most: int = SHOWN, a
     """
     if member.user_id is None:
         return []
-    theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id=member.user_id).order_by("-pk")
+    people = one_with(user_id=member.user_id, program_ids=[member.program_id])[member.program_id]
+    theirs = get_model("order", "Order").objects.using(write_db()).filter(user_id__in=people).order_by("-pk")
     ids = list(theirs.values_list("pk", flat=True)[:ORDERS])
     orders = gather_orders(order_ids=ids, set_codes=(), at=at) if ids else []
     known = _pages(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from django.utils.translation import npgettext, pgettext
 
@@ -118,13 +119,16 @@ def brings(*, campaign: Campaign, points: str) -> str:
 
 
 def best_of(*, campaigns: Iterable[Campaign]) -> list[Campaign]:
-    """Return of each occasion the campaign that gives most, which alone counts; of days of the year each."""
-    found: dict[tuple[str, str], Campaign] = {}
+    """
+    Return of several campaigns about the very same the one that gives most, which alone counts; none for certain goods
+    where one for all goods gives as much.
+    """
+    found: dict[tuple[Any, ...], Campaign] = {}
     for campaign in campaigns:
-        params = campaign.params if campaign.occasion in (known.DAY, known.WARRANTY) else {}
-        own = campaign.code if campaign.occasion not in SAID else str(sorted(params.items()))
-        key = (campaign.occasion, own)
+        key = campaign.about if campaign.occasion in SAID else (campaign.code,)
         if key not in found or campaign.weight > found[key].weight:
             found[key] = campaign
+    of_all = {one.occasion: one.weight for one in found.values() if not one.params.get("sets")}
+    shown = (one for one in found.values() if not one.params.get("sets") or one.weight > of_all.get(one.occasion, 0))
     order = {occasion: number for number, occasion in enumerate(SAID)}
-    return sorted(found.values(), key=lambda one: (order.get(one.occasion, len(order)), one.code))
+    return sorted(shown, key=lambda one: (order.get(one.occasion, len(order)), one.code))

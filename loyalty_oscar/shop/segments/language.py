@@ -10,8 +10,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.people.models import Contact
-from loyalty_oscar.program.db import write_db
+from loyalty_oscar.people.contacts import languages_of
 from loyalty_oscar.program.languages import language_name, offered, own_language
 from loyalty_oscar.program.queries import members_within
 from loyalty_oscar.program.registries import traits
@@ -39,13 +38,11 @@ class LanguageTrait:
     def holders(
         self, *, program_id: int, params: Mapping[str, Any], at: datetime, after: int, last: int
     ) -> Collection[int]:
-        rows = Contact.objects.using(write_db()).filter(member_id__gt=after, member_id__lte=last)
-        known = dict(rows.filter(member__program=program_id).exclude(language="").values_list("member_id", "language"))
-        found = {pk for pk, code in known.items() if offered(code=code) in params["languages"]}
-        if own_language() in params["languages"]:
-            members = members_within(program_id=program_id, after=after, last=last)
-            found |= set(members.values_list("pk", flat=True)) - known.keys()
-        return found
+        members = members_within(program_id=program_id, after=after, last=last)
+        known, own = languages_of(members=members), own_language()
+        wanted = {code for code in {*known.values(), own} if (offered(code=code) or own) in params["languages"]}
+        people = members.values_list("pk", "user_id")
+        return {pk for pk, user_id in people if known.get(user_id, own) in wanted}
 
 
 traits.register("language")(LanguageTrait())

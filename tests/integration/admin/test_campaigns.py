@@ -247,6 +247,26 @@ class TestACampaignInTheAdmin:
         Campaign.objects.update(most=given)
         assert root.post(page(campaign), {**data, "most": str(given), "name": "Other"}).status_code == 302
 
+    @pytest.mark.parametrize(
+        ("occasion", "there", "params", "is_refused"),
+        [
+            ("review", {}, {}, True),
+            ("day", {"day": 6, "month": 12}, {"day": 6, "month": 12}, True),
+            ("day", {"day": 6, "month": 12}, {"day": 6, "month": 1}, False),
+            ("order-placed", {}, {}, True),
+            ("order-placed", {"sets": ["food"]}, {"sets": ["food"]}, True),
+            ("order-placed", {"sets": ["food"]}, {}, False),
+            ("order-placed", {}, {"sets": ["food"]}, False),
+        ],
+    )
+    def test_is_refused_where_another_one_is_for_the_very_same(self, root, unit, occasion, there, params, is_refused):
+        ProductSetFactory(code="food")
+        a_campaign(unit, occasion, params=there)
+        data = typed(unit, occasion=occasion, code="another", **params)
+
+        assert (root.post(add(data), data).status_code == 200) == is_refused
+        assert Campaign.objects.count() == (1 if is_refused else 2)
+
     def test_saved_while_points_are_given_keeps_count(self, root, unit):
         campaign = a_campaign(unit, spent=50)
         Campaign.objects.update(spent=100)

@@ -36,6 +36,15 @@ class TestCampaigns:
             }
         }
 
+    @pytest.mark.parametrize(
+        ("food", "wanted"), [(50, ["all", "toys"]), (51, ["all", "food", "toys"]), (0, ["all", "toys"])]
+    )
+    def test_tell_each_that_counts_for_some_order(self, unit, boris, food, wanted):
+        named = {"all": (50, []), "food": (food, ["food"]), "toys": (90, ["toys"]), "less": (80, ["toys"])}
+        for code, (points, sets) in named.items():
+            CampaignFactory(code=code, occasion="order-placed", points=points, params={"sets": sets})
+        assert sorted(told(boris)) == wanted
+
     def test_tell_the_reward_by_its_code(self, unit, boris):
         reward = RewardFactory(code="spa", name="A day at the spa")
         CampaignFactory(code="gift", review=True, points=0, reward=reward, ends_at=day(6, 1))

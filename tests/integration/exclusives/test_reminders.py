@@ -1,6 +1,6 @@
 """A member asks to be told when a sale opens: one message, when it opens for this member, and none after a no."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +10,7 @@ from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Door, Reminder, Sale
+from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
@@ -160,6 +161,12 @@ class TestTheMessage:
         assert "Everybody joins on 11 May 2026. It ends on 17 May 2026." in letter.body
         assert f"/loyalty/go/?to={quote(PAGE, safe='')}" in letter.body
         assert "46" not in letter.body
+
+    def test_names_the_last_day_of_a_sale_that_ends_at_midnight(self, unit, sale):
+        Sale.objects.update(ends_at=start_of_day(day=date(2026, 5, 17), zone=unit.program.time_zone))
+        press(a_member_of(unit, GOLD))
+        run(GOLD_FROM)
+        assert "It ends on 16 May 2026." in letters()[0].body
 
     def test_comes_once_however_often_the_job_runs(self, unit, sale):
         gold = a_member_of(unit, GOLD)

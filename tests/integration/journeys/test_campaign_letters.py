@@ -19,6 +19,7 @@ from loyalty_oscar.journeys.texts import fill
 from loyalty_oscar.people.consents import withdraw
 from loyalty_oscar.people.models import Consent, Contact
 from loyalty_oscar.program.models import Delivery, Event, Member
+from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing.factories import RewardFactory
@@ -168,6 +169,18 @@ class TestALetter:
         assert "Something is wrong: http" in body
         assert str(order.number) in body
 
+    def test_leads_to_no_order_that_its_member_cannot_see(self, unit, member):
+        says(a_campaign(unit, "order-final", points=0), subject="Here", body="{link}")
+        order = arrive(buy(member.user, (a_product(), 1), on=day(5, 1)), on=day(5, 3))
+        Order.objects.filter(pk=order.pk).update(user=a_member(unit, "ada@example.com").user)
+        sync_orders(order_ids=[order.pk], at=day(5, 4))
+        a_night(NOON)
+
+        assert "Here" in leave(NOON)
+        body = next(letter.body for letter in mail.outbox if letter.subject == "Here")
+        assert "http://example.com/catalogue/" in body
+        assert str(order.number) not in body
+
     @pytest.mark.parametrize("body", ["Look: {link}", "Look."])
     def test_tells_once_where_it_leads(self, unit, member, body):
         says(a_campaign(unit, points=0), body=body)
@@ -307,6 +320,25 @@ class TestALetterThatMayNotGo:
         assert leave(day(5, 6) + timedelta(hours=8)) == []
         assert leave(day(5, 6) + timedelta(hours=17)) == []
         assert leave(day(5, 6) + timedelta(hours=18)) == ["Hello Boris"]
+
+    @pytest.mark.parametrize(("minutes", "wanted"), [(0, []), (1, ["Hello Boris"])])
+    def test_is_of_a_campaign_that_ends_before_the_letter_may_leave(self, unit, member, settings, minutes, wanted):
+        settings.LOYALTY_DAYTIME = (8, 21)
+        night, morning = day(5, 6) + timedelta(hours=8), day(5, 6) + timedelta(hours=18)  # 22:00 and 8:00 in Berlin
+        says(a_campaign(unit, points=0, ends_at=morning + timedelta(minutes=minutes)))
+        reviewed(member, at=night)
+
+        assert (leave(night), leave(morning)) == ([], wanted)
+        assert whys() == ([("done", "")] if wanted else [("skipped", "moment_over")])
+
+    def test_waits_while_the_program_is_paused(self, unit, member):
+        says(a_campaign(unit, points=0))
+        reviewed(member)
+        change_state(program=unit.program, to="paused", actor="staff:1", at=NOON)
+        assert leave(NOON) == []
+
+        change_state(program=unit.program, to="live", actor="staff:1", at=NOON + timedelta(days=1))
+        assert leave(NOON + timedelta(days=1)) == ["Hello Boris"]
 
     def test_keeps_its_distance_and_after_a_week_does_not_come(self, unit, member):
         unit.program.letter_days = 3

@@ -1,10 +1,13 @@
 """The sentences that read a campaign back, at their boundaries."""
 
+from datetime import date
+
 import pytest
 
 from loyalty_oscar.journeys.models import CampaignText
 from loyalty_oscar.journeys.occasions import occasions
 from loyalty_oscar.journeys.sentences import campaign_sentences
+from loyalty_oscar.kernel.periods import start_of_day
 from loyalty_oscar.testing.factories import ProductSetFactory, RewardFactory, SegmentFactory
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_club, day
@@ -43,6 +46,7 @@ class TestACampaignReads:
             ({"least_orders": 1}, "…, for members with 1 paid order that arrived and was kept; …"),
             ({"confirmed_only": True}, "…, only with a confirmed e-mail address; …"),
             ({"starts_at": day(5, 1), "ends_at": day(6, 1)}, "…, from 1 May 2026, until 1 June 2026; …"),
+            ({"ends_at": start_of_day(day=date(2026, 6, 1), zone="Europe/Berlin")}, "…, until 31 May 2026; …"),
             ({"rank": 2}, "…, for level 2 and above; …"),
             ({"points": 0}, "A letter: An order that is placed."),
         ],

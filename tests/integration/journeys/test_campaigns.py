@@ -119,6 +119,28 @@ class TestACampaign:
         undo_act(user_id=member.user_id, occasion="review", detail="4", at=TODAY)
         assert has(member) == (50, 0)
 
+    def test_leaves_a_member_alone_to_whom_it_came_a_short_while_ago(self, unit):
+        a_campaign(unit, rest_days=30), (member := a_member(unit))
+        days = (day(5, 6), day(6, 4), day(6, 5), day(6, 6))
+
+        assert [given(unit, member, "review", str(on.day), at=on) for on in days] == [True, False, True, False]
+        assert given(unit, member, "review", "4", at=day(7, 5)), "what came to nothing then comes when it is told anew"
+        assert has(member) == (150, 0)
+
+    def test_that_rests_leaves_its_place_to_one_that_gives_less(self, unit):
+        a_campaign(unit, points=80, rest_days=30), a_campaign(unit, points=20)
+        member = a_member(unit)
+
+        assert [given(unit, member, "review", detail) for detail in ("1", "2")] == [True, True]
+        assert has(member) == (100, 0)
+
+    def test_that_rests_gives_again_what_was_taken_back(self, unit):
+        a_campaign(unit, rest_days=30), (member := a_member(unit))
+        given(unit, member, "review", "1")
+        undo_act(user_id=member.user_id, occasion="review", detail="1", at=TODAY)
+
+        assert given(unit, member, "review", "1")
+
     def test_of_several_gives_the_one_that_gives_most_and_only_that(self, unit):
         a_campaign(unit, points=20), a_campaign(unit, points=80), a_campaign(unit, points=90, is_on=False)
         member = a_member(unit)
@@ -277,6 +299,14 @@ class TestABirthday:
 
         assert self.gifts(day(6, 8), day(6, 9), day(12, 31)) == [0, 0, 0]
         assert has(member) == (50, 0)
+
+    def test_told_anew_for_a_later_day_comes_on_that_day(self, unit):
+        a_campaign(unit, "birthday", least_orders=0, delay_days=5), (member := a_member(unit, at=day(1, 1)))
+        save_birthday(member=member, day=6, month=6, at=day(1, 1))
+        a_night(day(6, 6))
+        save_birthday(member=member, day=20, month=9, at=day(6, 8))
+
+        assert [a_night(on) for on in (day(6, 11), day(9, 20), day(9, 25), day(9, 26))] == [0, 0, 1, 0]
 
     def test_comes_late_after_nights_without_a_job_and_belongs_to_its_own_year(self, unit):
         a_campaign(unit, "birthday"), (member := a_member(unit))

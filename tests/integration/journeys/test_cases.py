@@ -25,6 +25,7 @@ from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.shop.dashboard import goodwill
 from loyalty_oscar.shop.journeys import case_sources
 from loyalty_oscar.shop.journeys.case_sources import look_at_review
+from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.testing import clock
@@ -539,6 +540,15 @@ class TestAnUnhappyReview:
         assert not look_at_review(review=self.write(None, bites, 1, name="x", email="x@example.com"), at=TODAY)
         assert not look_at_review(review=self.write(member.user, a_product("Bone"), 1), at=TODAY)
 
+    def test_of_an_order_that_is_somebody_elses_now_is_a_case_of_who_placed_it(self, unit, member, bites):
+        order, ada = buy(member.user, (bites, 1), on=day(4, 1)), a_member(unit, "ada@example.com")
+        type(order).objects.filter(pk=order.pk).update(user=ada.user)
+        sync_orders(order_ids=[order.pk], at=day(4, 2))
+
+        assert not look_at_review(review=self.write(ada.user, bites, 1), at=TODAY)
+        assert look_at_review(review=self.write(member.user, bites, 1), at=TODAY)
+        assert (Case.objects.get().member, Case.objects.get().order_id) == (member, order.pk)
+
     def test_of_somebody_who_was_merged_is_a_case_of_the_other(self, unit, member, bites):
         stays = a_member(unit, "ada@example.com")
         buy(member.user, (bites, 1), on=day(4, 1))
@@ -604,6 +614,12 @@ class TestALateParcel:
         list(jobs.run(only="cases", at=TODAY))
         assert not Case.objects.filter(order_id=dead.pk).exists()
         assert not Case.objects.exclude(order_id=guest.pk).exists()
+
+    def test_is_none_of_which_nothing_is_to_come(self, member):
+        order = buy(member.user, (a_product(), 1), on=TODAY - timedelta(days=22))
+        order.lines.update(status="Cancelled")
+        list(jobs.run(only="cases", at=TODAY))
+        assert not Case.objects.exists()
 
     def test_is_none_that_was_not_paid(self, settings, member):
         settings.LOYALTY_COUNTS_FROM_STATUS = "Being processed"

@@ -1,6 +1,6 @@
 """Campaigns whose occasion is found each night, those that are told by the house itself, and who gets none."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core import mail
@@ -15,6 +15,7 @@ from loyalty_oscar.journeys.models import Campaign, GoalStep, Occurrence
 from loyalty_oscar.journeys.occasions import Occasion, occasions
 from loyalty_oscar.journeys.operations import act, undo_act
 from loyalty_oscar.journeys.planning import find
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations.freezing import freeze
 from loyalty_oscar.people.models import Birthday, BuyerStats, Consent, Receipt
@@ -66,6 +67,28 @@ class TestACampaignThatFails:
 
         assert (ran.done, whys()) == (1, [("done", "")])
         assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
+
+
+class TestTheNight:
+    @pytest.mark.parametrize("zone", ["Europe/London", "America/Los_Angeles", "Pacific/Auckland"])
+    def test_is_that_of_the_program_wherever_the_server_stands(self, unit, zone):
+        unit.program.time_zone = zone
+        unit.program.save()
+        campaign, member = a_campaign(unit, "day", params={"day": 6, "month": 5}), a_member(unit, at=day(1, 1))
+        begins = periods.start_of_day(day=date(2026, 5, 6), zone=zone)
+        for hours in (-1, 1):  # Found behind it in the order of campaigns, just before and after that day begins.
+            late = a_member(unit, f"late{hours}@example.com", at=day(1, 1))
+            a_receipt(unit, late, 9 + hours, on=day(1, 1))
+            stats(late, late_at=begins + timedelta(hours=hours))
+        a_campaign(unit, "late")
+
+        for hours in range(-30, 3):
+            list(jobs.run(only="campaigns", at=begins + timedelta(hours=hours)))
+
+        assert campaign.occurrences.get(member=member).at == begins
+        assert [*Occurrence.objects.filter(source__startswith="late").values_list("at", flat=True)] == [
+            begins - timedelta(hours=1),
+        ]
 
 
 class TestAnAnniversary:
@@ -210,14 +233,20 @@ class TestSurprises:
         assert {*Occurrence.objects.values_list("member", flat=True)} == {members[2].pk, members[4].pk}
 
 
+def a_set(code, product):
+    """A product set with one product in it."""
+    ranged = get_model("offer", "Range").objects.create(name=code)
+    ranged.add_product(product)
+    found = ProductSet.objects.create(code=code, name=code.title())
+    ProductSetRange.objects.create(product_set=found, range=ranged)
+    forget_cache()
+    return found
+
+
 class TestAWarranty:
     def test_ends_once_for_each_set_of_an_order_that_was_kept(self, unit):
         product, member = a_product("Kennel"), a_member(unit, at=day(1, 1, 2025))
-        ranged = get_model("offer", "Range").objects.create(name="Kennels")
-        ranged.add_product(product)
-        kennels = ProductSet.objects.create(code="kennels", name="Kennels")
-        ProductSetRange.objects.create(product_set=kennels, range=ranged)
-        forget_cache()
+        kennels = a_set("kennels", product)
         orders = [buy(member.user, (product, 1), on=day(5, number, 2025)) for number in (5, 6)]
         campaign = a_campaign(unit, "warranty", params={"sets": ["kennels"], "months": 12})
         send_back(orders[1], 1, on=day(5, 8, 2025))
@@ -225,6 +254,31 @@ class TestAWarranty:
         assert [a_night(day(5, number)) for number in (4, 5, 6, 7)] == [0, 1, 0, 0]
         row = campaign.occurrences.get()
         assert (row.source, row.order_id) == (f"warranty:{orders[0].pk}:{kennels.pk}", orders[0].pk)
+
+    def bought(self, unit, **fields):
+        """What ends for somebody's kennel and lamp, which are of two sets; returns their order."""
+        Program.objects.update(letter_days=0)
+        kennel, lamp, member = a_product("Kennel"), a_product("Lamp"), allows(a_member(unit, at=day(1, 1, 2025)))
+        a_set("kennels", kennel), a_set("lamps", lamp)
+        params = {"sets": ["kennels", "lamps"], "months": 12}
+        says(a_campaign(unit, "warranty", points=0, params=params, **fields), subject="{product}")
+        order = buy(member.user, (kennel, 1), (lamp, 1), on=day(5, 5, 2025))
+        leave(day(5, 5, 2025))
+        return order
+
+    def test_is_told_of_what_was_bought_of_its_own_set(self, unit):
+        self.bought(unit)
+
+        assert a_night(day(5, 5)) == 2
+        assert sorted(leave(day(5, 5))) == ["Kennel", "Lamp"]
+
+    def test_goes_with_the_goods_of_its_own_set(self, unit):
+        order = self.bought(unit, delay_days=3)
+        a_night(day(5, 5))
+        send_back(order, 1, on=day(5, 6))
+
+        assert a_night(day(5, 8)) == 1
+        assert [subject for subject in leave(day(5, 8)) if subject in ("Kennel", "Lamp")] == ["Lamp"]
 
 
 class TestToldByTheHouse:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.journeys.messages import message_of
 from loyalty_oscar.shop.journeys.related import related
@@ -106,6 +107,15 @@ class TestWhatALetterShows:
         for order, kind in zip(orders, ("dogs", "cats"), strict=True):
             assert shown(member, order_id=order.pk)
             assert all(kind in title for title in shown(member, order_id=order.pk))
+
+    def test_goes_with_what_was_bought_by_who_became_one_with_the_member(self, unit, dogs, past):
+        first, member = a_member(unit, at=day(1, 1)), a_member(unit, "new@example.com", at=day(1, 1))
+        order = buy(first.user, (dogs[0], 1), on=day(5, 1))
+        buy(first.user, (dogs[1], 1), on=day(4, 1))
+        merge(member=first, into=member, actor="staff:1", at=day(5, 2))
+
+        assert shown(member, order_id=order.pk)
+        assert not {dogs[0].title, dogs[1].title} & {*shown(member, order_id=order.pk)}
 
     @pytest.mark.parametrize("number", range(20))
     def test_is_no_cat_food_for_dogs_and_both_for_mixed_homes(self, unit, dogs, cats, past, number):

@@ -11,7 +11,7 @@ from loyalty_oscar.people.models import Contact, Receipt
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.program.registries import order_facts, traits
 from loyalty_oscar.shop.segments import channel
-from loyalty_oscar.testing.factories import LadderFactory, MemberFactory, ProductSetFactory
+from loyalty_oscar.testing.factories import LadderFactory, MemberFactory, ProductSetFactory, ProgramFactory
 from loyalty_oscar.tiers.models import Standing
 from tests.orders import imported
 from tests.storefront import a_product, day, variants
@@ -204,6 +204,16 @@ class TestTheLanguage:
     def test_is_that_of_letters(self, member, chosen, asked, is_held):
         Contact.objects.create(member=member, language=chosen)
         assert holders(member, "language", languages=asked) is is_held
+        assert not holders(member, "language", languages=[settings.LANGUAGE_CODE])
+
+    def test_is_the_shops_own_where_it_has_the_chosen_one_no_more(self, member):
+        Contact.objects.create(member=member, language="eo")
+        assert holders(member, "language", languages=[settings.LANGUAGE_CODE])
+
+    def test_is_that_of_the_person_whose_mails_another_program_knows_it_of(self, member):
+        other = MemberFactory(program=ProgramFactory(name="Another club"), user=member.user)
+        Contact.objects.create(member=other, language="de")
+        assert holders(member, "language", languages=["de"])
         assert not holders(member, "language", languages=[settings.LANGUAGE_CODE])
 
     def test_is_the_shops_own_where_none_was_chosen(self, unit, member):
