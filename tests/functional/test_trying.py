@@ -384,5 +384,5 @@ class TestItsCost:
         staff().post(page(draft), {"months": "12"})
         [trial_id] = trials.unfinished()
         step = trials.work(trial_id=trial_id, at=NOW)
-        with django_assert_num_queries(20):
+        with django_assert_num_queries(18):
             assert next(step) == 4 * customers

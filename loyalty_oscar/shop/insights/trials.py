@@ -85,8 +85,10 @@ def _step(trial: Trial, at: datetime) -> int:
     units = _units(trial)
     if _versions(units) != trial.versions:
         # What was changed, maybe while this job ran, is in force from its moment on: it is tried as it is now.
-        trial.until, trial.sums, trial.cursor, trial.done = clock.now(), {}, None, 0
-        trial.total = _orders(trial).count()
+        trial.until = clock.now()
+        if trial.versions:  # As it was asked for, its orders were counted.
+            trial.total = _orders(trial).count()
+        trial.sums, trial.cursor, trial.done = {}, None, 0
     ids = next(portions(orders=_orders(trial), after=trial.cursor), [])
     _play(trial, units, ids)
     if ids:
