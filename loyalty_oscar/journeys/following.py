@@ -122,7 +122,7 @@ def has_occasions(*, order: OrderFacts, set_codes: frozenset[str]) -> frozenset[
     """Return which occasions an order has by now, by what is left of it in these product sets (none: of all goods)."""
     lines = [line for line in order.purchase.lines if not set_codes or line.sets & set_codes]
     stands = not order.dead and any(line.gone < line.quantity for line in lines)
-    went_back = bool(lines) and (order.dead or any(line.gone > line.never_came for line in lines))
+    went_back = bool(lines) and (order.dead or any(line.gone for line in lines))
     found = {ORDER_PLACED, WARRANTY} if stands else set()
     if order.final_at is not None:
         found |= {ORDER_FINAL} if stands else set()

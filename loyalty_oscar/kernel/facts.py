@@ -17,10 +17,9 @@ class LineFacts:
 
     `paid_minor` is what is paid for the whole line after all discounts, as the shop shows prices;
     `paid_excl_minor` the same without tax. `gone` counts units that were returned, refunded, cancelled or taken off
-    the order, `never_came` those that were so when it arrived; `sets` are the codes of the product sets it is in. Of an
-    order: `rows` are the order lines on which its pieces stand now, with how many; `exchanged` of those that are gone
-    stand pieces of another product in their place; `withdrawn_minor` is discount that its pieces, or those in exchange,
-    had and no longer have.
+    the order; `sets` are the codes of the product sets it is in. Of an order: `rows` are the order lines on which its
+    pieces stand now, with how many; `exchanged` of those that are gone stand pieces of another product in their place;
+    `withdrawn_minor` is discount that its pieces, or those in exchange, had and no longer have.
     """
 
     line_id: int
@@ -30,7 +29,6 @@ class LineFacts:
     product_id: int | None = None
     title: str = ""
     gone: int = 0
-    never_came: int = 0
     sets: frozenset[str] = frozenset()
     rows: tuple[tuple[int, int], ...] = ()
     exchanged: int = 0

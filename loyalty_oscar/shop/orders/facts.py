@@ -150,12 +150,10 @@ def _facts(
         charged, excl, _back = placed.delivery
         now = to_minor(amount=order.shipping_incl_tax, currency=placed.currency)
         placed.delivery = (charged, excl, max(0, charged - now))
-        lines = left(placed=placed, rows=rows)[0]
-        placed.gone = tuple(line.gone for line in lines)
+        purchase = _purchase(placed, rows)
+        placed.gone = tuple(line.gone for line in purchase.lines)
         placed.is_dead = statuses.is_dead(status=order.status)
         final_at = _final_at(order, seen, at)
-        if final_at is not None and seen is None:
-            placed.never_came = placed.gone
         placed.counts = final_at is not None or statuses.counts(status=order.status)
         hold = timedelta(days=placed.terms.get("hold_days", 0))
         if final_at is None and seen and seen + hold <= at:
@@ -171,7 +169,7 @@ def _facts(
             dead=placed.is_dead,
             final_at=final_at,
             counts=placed.counts,
-            purchase=_purchase(placed, lines),
+            purchase=purchase,
             unit_id=placed.unit_id,
             terms=placed.terms,
             then=placed.then,
@@ -200,12 +198,11 @@ def _buyer(order: Any, placed: Placed, user_id: Any) -> str:
     return mailboxes.mark_of(email=order.guest_email, salt=SALT) if is_guest else ""
 
 
-def _purchase(placed: Placed, lines: Sequence[LineFacts]) -> Purchase:
-    never = dict(enumerate(placed.never_came))  # What came after the order had arrived is not in it.
+def _purchase(placed: Placed, rows: tuple[LineState, ...]) -> Purchase:
     return Purchase(
         currency=placed.currency,
         placed_at=placed.placed_at,
-        lines=tuple(replace(line, never_came=never[n]) if never.get(n) else line for n, line in enumerate(lines)),
+        lines=left(placed=placed, rows=rows)[0],
         # Of a guest's nobody knows yet: it may be.
         is_first=placed.is_first is not False,
         known_sets=placed.known_sets,
@@ -218,7 +215,7 @@ def _purchase(placed: Placed, lines: Sequence[LineFacts]) -> Purchase:
 def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datetime) -> OrderFacts:
     """Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was."""
     see_deleted(placed=placed, final_at=final_at, at=at)
-    purchase = _purchase(placed, left(placed=placed, rows=())[0])
+    purchase = _purchase(placed, ())
     # What had come back before stays so; parts that nobody has looked at since have all their pieces.
     gone = (*placed.gone, *[0] * len(placed.parts))
     whole = tuple(replace(line, gone=back) for line, back in zip(purchase.lines, gone, strict=False))

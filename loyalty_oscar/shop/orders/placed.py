@@ -27,8 +27,7 @@ class Placed:
     whether it was that person's first (None: nobody's so far), `asked_sets` the product sets of which it is written
     down whether its products were in them, `known_sets` those that were tied to products at all, `then` what features
     noted, `delivery` what was paid for delivery with and without tax and how much of it was paid back at the last look
-    (minor units), `gone` how many pieces of each part were gone then and `never_came` when it was first seen that
-    the order had arrived, `is_dead` whether all of it was, `counts` whether
+    (minor units), `gone` how many pieces of each part were gone then, `is_dead` whether all of it was, `counts` whether
     it had come far enough to count for levels and the like. Of one that was deleted: when that was seen (`gone_at`),
     and what it `came_to`. `is_moved` says that it is somebody else's now, or nobody's; it is not stored.
     """
@@ -47,7 +46,6 @@ class Placed:
     parts: tuple[LineSnapshot, ...] = ()
     delivery: tuple[int, int, int] = (0, 0, 0)
     gone: tuple[int, ...] = ()
-    never_came: tuple[int, ...] = ()
     is_dead: bool = False
     counts: bool = True
     gone_at: datetime | None = None
@@ -59,8 +57,6 @@ class Placed:
         some: dict[str, Any] = {"gone": self.gone_at.isoformat(), "came_to": self.came_to} if self.gone_at else {}
         if any(self.delivery):
             some["delivery"] = list(self.delivery)
-        if any(self.never_came):
-            some["never"] = list(self.never_came)
         if not self.counts:
             some["counts"] = False
         return some | {
@@ -100,7 +96,6 @@ def from_json(stored: Mapping[str, Any]) -> Placed | None:
         parts=tuple(LineSnapshot.from_json(part) for part in stored["parts"]),
         delivery=tuple(stored.get("delivery", (0, 0, 0))),
         gone=tuple(stored["back"]),
-        never_came=tuple(stored.get("never", ())),
         is_dead=stored["dead"],
         counts=stored.get("counts", True),
         gone_at=datetime.fromisoformat(stored["gone"]) if "gone" in stored else None,

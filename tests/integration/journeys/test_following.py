@@ -89,24 +89,6 @@ class TestAnOrder:
         assert (campaign.given, campaign.spent) == (1, 50)
         assert_clean()
 
-    @pytest.mark.parametrize("how", ["canceled", "taken off"])
-    def test_of_which_a_part_never_came_was_not_sent_back_until_more_goes(self, unit, member, how):
-        a_campaign(unit, "order-returned", points=0)
-        order = buy(member.user, (a_product(), 2), (a_product("Bowl"), 1), on=day(5, 1))
-        bowl = order.lines.last()
-        if how == "canceled":
-            bowl.status = "Cancelled"
-            bowl.save()
-        else:
-            bowl.delete()
-        sync_orders(order_ids=[order.pk], at=day(5, 2))
-        arrive(order, on=day(5, 3))
-        sync_orders(order_ids=[order.pk], at=day(5, 4))
-        assert whys() == []
-
-        send_back(order, 1, on=day(5, 6))
-        assert whys() == [("planned", "")]
-
     def test_whose_goods_go_back_in_part_keeps_it(self, unit, member):
         a_campaign(unit, "order-final", delay_days=12)
         order = arrive(buy(member.user, (a_product(), 2), on=day(5, 1)), on=day(5, 3))
