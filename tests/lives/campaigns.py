@@ -293,7 +293,7 @@ class Campaigns:
             return "too_late"
         if campaign.occasion == "level" and rank < int(row.source.split(":")[1]):
             return "moment_over"
-        if campaign.occasion == "birthday" and self._told_late(row, campaign):
+        if campaign.occasion == "birthday" and self._told_late(row, campaign, at):
             return "told_too_late"
         if rank < campaign.rank:
             return "not_for_them"
@@ -307,10 +307,10 @@ class Campaigns:
             return "no_consent"
         return "" if self._has_left(campaign) else "nothing_left"
 
-    def _told_late(self, row: Occurrence, campaign: Campaign) -> bool:
+    def _told_late(self, row: Occurrence, campaign: Campaign, at: datetime) -> bool:
         number, month, told_at = self.birthdays[row.member]
         kept = date(int(row.source.partition(":")[2]), month, number)
-        return (kept - self.day_of(told_at)).days < campaign.params["told_days"]
+        return (kept - self.day_of(told_at)).days < campaign.params["told_days"] or self.day_of(at) < kept
 
     def _rests(self, row: Occurrence, campaign: Campaign, at: datetime) -> bool:
         since = at - timedelta(days=campaign.rest)
