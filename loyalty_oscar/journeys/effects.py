@@ -20,7 +20,7 @@ from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import begun_units, earns_at, joined_members
-from loyalty_oscar.program.registries import metrics
+from loyalty_oscar.program.registries import values_of
 from loyalty_oscar.program.rows import write_rows
 
 from .models import Goal, GoalStep
@@ -101,22 +101,26 @@ class GoalEffect:
         program: Program,
     ) -> list[GoalStep]:
         """Return what orders count for a goal: those that count already, and those that begin to."""
-        members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
         mine = [
             order
             for order in orders
             if (goal.pk, order.order_id) in before
             or (order.user_id in joined and begins(goal, order, program, joined[order.user_id][1]))
         ]
-        values = metrics.get(goal.metric).values(orders=mine, members=members, params=goal.params) if mine else {}
+        known = {order.order_id: before.get((goal.pk, order.order_id)) for order in mine}
+        owners = {
+            order.order_id: step.member_id if (step := known[order.order_id]) else joined[order.user_id][0]
+            for order in mine
+        }
+        values = values_of(metric=goal.metric, orders=mine, owners=owners, params=goal.params)
         found = []
         for order in mine:
-            known = before.get((goal.pk, order.order_id))
+            there = known[order.order_id]
             value = values[order.order_id] if order.counts and not order.dead else 0
-            if known or value:
-                member_id = known.member_id if known else members[order.user_id]
-                step = {"order_id": order.order_id, "placed_at": order.placed_at, "value": value}
-                found.append(GoalStep(pk=known.pk if known else None, goal_id=goal.pk, member_id=member_id, **step))
+            if there or value:
+                told: dict[str, Any] = {"order_id": order.order_id, "placed_at": order.placed_at, "value": value}
+                told |= {"goal_id": goal.pk, "member_id": owners[order.order_id]}
+                found.append(GoalStep(pk=there.pk if there else None, **told))
         meant = meant_then(row=goal, asked={(step.member_id, step.placed_at) for step in found if step.pk is None})
         return [step for step in found if step.pk is not None or (step.member_id, step.placed_at) in meant]
 

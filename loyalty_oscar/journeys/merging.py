@@ -4,7 +4,7 @@ What campaigns brought and orders count for goals, when two members become one: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import money
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Merge
 from loyalty_oscar.program.queries import merged_at
 
 from . import giving
@@ -147,8 +147,14 @@ class GoalsMove:
 
     def undo(self, *, member: Member, into: Member, moved: Any, at: datetime) -> None:
         """Take back what only both together reached, and let each count alone again, with what came since."""
-        gone, kept = ({int(pk): times for pk, times in moved[who].items()} for who in ("gone", "kept"))
+        gone, kept = _by_goal(moved["gone"]), _by_goal(moved["kept"])
         goals, reached = _goals(into), _reached(into)
+        # What others brought along since stays.
+        since = Merge.objects.using(write_db()).filter(into=into, undone_at=None).exclude(member=member)
+        for row in since.filter(at__gte=merged_at(member=member, into=into)).order_by("pk"):
+            theirs = _by_goal(row.moved["parts"].get("goals", {}).get("gone", {}))
+            now = {goal.pk: _of_both(goal, {"gone": theirs, "kept": kept}) for goal in goals}
+            kept = {pk: times for pk, times in now.items() if times}
         # What is given has a number. Those that the member brought along are not among the other one's.
         both = ((goal, reached.get(goal.pk, 0), kept.get(goal.pk, 0)) for goal in goals)
         found = [Reached(goal=goal, member_id=into.pk, before=had, now=has) for goal, had, has in both if had != has]
@@ -164,6 +170,10 @@ class GoalsMove:
 def _goals(member: Member) -> list[Goal]:
     rows = Goal.objects.using(write_db()).filter(program_id=member.program_id)
     return list(rows.select_related("reward").order_by("pk"))
+
+
+def _by_goal(stored: Mapping[str, int]) -> dict[int, int]:
+    return {int(pk): times for pk, times in stored.items()}
 
 
 def _of_both(goal: Goal, moved: Any) -> int:

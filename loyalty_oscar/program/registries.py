@@ -200,6 +200,23 @@ class InSets(Protocol):
 metrics: Registry[OrderMetric] = Registry("order metric", OrderMetric, also=[CountsInWords])
 
 
+def values_of(
+    *, metric: str, orders: Sequence[OrderFacts], owners: Mapping[int, int], params: Mapping[str, Any]
+) -> dict[int, int]:
+    """
+    Return what each order counts by a metric, by its id. `owners` are the members for whom they count, by order: those
+    of one person may count for two, where members were merged for a while.
+    """
+    found: dict[int, int] = {}
+    left = list(orders)
+    while left:
+        members = {order.user_id: owners[order.order_id] for order in left}
+        now = [order for order in left if owners[order.order_id] == members[order.user_id]]
+        found |= metrics.get(metric).values(orders=now, members=members, params=params)
+        left = [order for order in left if owners[order.order_id] != members[order.user_id]]
+    return found
+
+
 class RowsOfProgram(Protocol):
     """Rows of a feature that most programs have none of: whether one has any is known as programs are read."""
 

@@ -6,7 +6,7 @@ State-based: what is left of an order is what it counts, so a return takes the l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from loyalty_oscar.kernel.facts import OrderFacts
@@ -15,7 +15,7 @@ from loyalty_oscar.ledger.operations.recording import posting
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import begun_units, joined_members
-from loyalty_oscar.program.registries import metrics
+from loyalty_oscar.program.registries import values_of
 
 from .models import Ladder, Score
 from .operations import settle, take_gifts_of
@@ -31,40 +31,39 @@ class TierEffect:
     @posting
     def apply(self, *, orders: Sequence[OrderFacts], at: datetime, batch: str = "") -> None:
         """Write down what these orders count by now, and settle where their customers stand."""
-        for ladder, rows, members in self.scores(orders, at, batch):
+        for ladder, rows in self.scores(orders, at, batch):
             write_over(rows=rows, fields=FIELDS, unique="order_id")
-            settle(ladder=ladder, member_ids=members, at=at)
+            settle(ladder=ladder, member_ids={row.member_id for row in rows}, at=at)
 
     def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> list[str]:
         """Take the gifts that would go with these orders, and say which levels fall; writes nothing of its own."""
         said: list[str] = []
-        for ladder, rows, members in self.scores(orders, at, batch=""):
+        for ladder, rows in self.scores(orders, at, batch=""):
+            members = {row.member_id for row in rows}
             falls = take_gifts_of(ladder=ladder, member_ids=members, instead=rows, at=at)
             said += (falls_in_words(ladder=ladder, before=before, after=after) for before, after in falls)
         return said
 
-    def scores(
-        self, orders: Sequence[OrderFacts], at: datetime, batch: str
-    ) -> Iterator[tuple[Ladder, list[Score], Collection[int]]]:
-        """Yield what these orders count by now, ladder by ladder (unsaved), with the members whose they are."""
+    def scores(self, orders: Sequence[OrderFacts], at: datetime, batch: str) -> Iterator[tuple[Ladder, list[Score]]]:
+        """
+        Yield what these orders count by now, ladder by ladder (unsaved): for the member for whom they count already, as
+        their points do, else for the customer.
+        """
         for ladder, own in self.by_ladder(orders):
             joined = joined_members(program_id=ladder.program_id, user_ids=[order.user_id for order in own])
-            members = {user_id: member_id for user_id, (member_id, _day) in joined.items()}
             counted = self.counted(own)
             mine = [
                 order
                 for order in own
-                if order.user_id in members
+                if order.user_id in joined
                 and (batch or order.order_id in counted or self.counts(order, joined[order.user_id][1], ladder.program))
             ]
             if not mine:
                 continue
-            values = metrics.get(ladder.metric).values(orders=mine, members=members, params={})
-            rows = [
-                self.score(order, members[order.user_id], values[order.order_id], ladder.program, counted, at)
-                for order in mine
-            ]
-            yield ladder, rows, members.values()
+            owners = {order.order_id: joined[order.user_id][0] for order in mine}
+            owners |= {order_id: score.member_id for order_id, score in counted.items() if order_id in owners}
+            values = values_of(metric=ladder.metric, orders=mine, owners=owners, params={})
+            yield ladder, [self.score(order, owners, values, ladder.program, counted, at) for order in mine]
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
@@ -94,8 +93,8 @@ class TierEffect:
     def score(
         self,
         order: OrderFacts,
-        member_id: int,
-        value: int,
+        owners: Mapping[int, int],
+        values: Mapping[int, int],
         program: Program,
         counted: Mapping[int, Score],
         at: datetime,
@@ -106,10 +105,10 @@ class TierEffect:
         if before and before.safe_at and before.safe_at <= at:
             safe_at = before.safe_at  # What could go back no more stays so.
         return Score(
-            member_id=member_id,
+            member_id=owners[order.order_id],
             order_id=order.order_id,
             placed_at=order.placed_at,
-            value=value if order.counts and not order.dead else 0,
+            value=values[order.order_id] if order.counts and not order.dead else 0,
             safe_at=safe_at,
         )
 

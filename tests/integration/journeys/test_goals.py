@@ -26,10 +26,11 @@ from loyalty_oscar.testing.factories import (
     MemberFactory,
     ProductSetFactory,
     RewardFactory,
+    RuleFactory,
     SegmentFactory,
 )
 from tests.integration.tiers.ladders import a_ladder
-from tests.storefront import a_club, a_club_without_rules, a_product, a_user, buy, day, send_back
+from tests.storefront import a_club, a_club_without_rules, a_product, a_user, arrive, buy, day, send_back
 
 pytestmark = pytest.mark.django_db
 Order = get_model("order", "Order")
@@ -385,6 +386,41 @@ class TestTwoMembersWhoBecomeOne:
         assert list(stood) == [("boris@example.com", 10), ("ada@example.com", 7)]
         buy(ada, (bites, 3), on=day(3, 7))
         assert (ready(boris), ready(ada)) == (100, 100)
+
+    @pytest.mark.parametrize(("metric", "target"), [("pieces", 10), ("points", 200)])
+    def test_leave_what_the_old_login_ordered_meanwhile_to_whom_it_counted_for(
+        self, unit, boris, ada, bites, metric, target
+    ):
+        RuleFactory(program=unit.program, at=day(1, 1))
+        a_goal(unit, metric=metric, target=target)
+        row = self.merge(ada, boris)
+        order = buy(ada, (bites, 10), on=day(3, 6))
+        assert ready(boris) == 100
+        ledger.unmerge(merge=row, actor="staff:1", at=day(3, 7))
+        arrive(order, on=day(3, 8))
+        assert (ready(boris), ready(ada)) == (100, 0)
+        send_back(order, 10, on=day(3, 10))
+        assert (ready(boris), ready(ada)) == (0, 0)
+
+    @pytest.mark.parametrize("is_reward", [True, False])
+    @pytest.mark.parametrize("first", ["ada", "third"])
+    def test_leave_what_a_third_one_brought_along(self, unit, boris, ada, bites, first, is_reward):
+        a_goal(unit, points=0 if is_reward else 100, reward=RewardFactory(program=unit.program) if is_reward else None)
+        third = a_user("third@example.com")
+        MemberFactory(program=unit.program, user=third, joined_at=day(1, 1))
+        for user in (boris, ada, third):
+            buy(user, (bites, 10), on=day(3, 1))
+        rows = {"ada": self.merge(ada, boris), "third": self.merge(third, boris)}
+
+        def gifts(*users):
+            given = Claim.objects.exclude(state="back")
+            return [given.filter(member__user=one).count() if is_reward else ready(one) // 100 for one in users]
+
+        assert gifts(boris, ada, third) == ([3, 1, 1] if is_reward else [3, 0, 0])
+        ledger.unmerge(merge=rows.pop(first), actor="staff:1", at=day(3, 6))
+        assert gifts(boris)[0] == 2
+        ledger.unmerge(merge=rows.popitem()[1], actor="staff:1", at=day(3, 7))
+        assert gifts(boris, ada, third) == [1, 1, 1]
 
     @pytest.mark.parametrize("is_given", [True, False])
     def test_lose_what_a_campaign_brings_for_what_only_both_reached(self, unit, boris, ada, bites, is_given):

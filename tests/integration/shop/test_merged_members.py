@@ -317,6 +317,25 @@ class TestLevels:
         undo(row)
         assert now(boris).rank == 3
 
+    @pytest.mark.parametrize("metric", ["spend", "points", "orders"])
+    @pytest.mark.parametrize("comes_back", [True, False])
+    def test_stand_on_what_the_old_login_ordered_meanwhile_after_an_undo_too(
+        self, unit, boris, ada, metric, comes_back
+    ):
+        bars = {"spend": (15_000, 40_000), "points": (150, 400), "orders": (1, 2)}[metric]
+        a_ladder(unit=unit, metric=metric, silver=bars[0], gold=bars[1], bronze=None)
+        row = merge(ada, boris)
+        order = buy(ada, (a_product(price="200.00"), 1), on=LATER)
+        assert now(boris).rank == 2
+        undo(row, at=LATER_STILL)
+        if comes_back:
+            send_back(order, 1, on=LATER_STILL)
+        else:
+            arrive(order, on=LATER_STILL)
+        assert now(boris).rank == (0 if comes_back else 2)
+        assert Score.objects.get().member == member(boris)
+        assert not Standing.objects.filter(member=member(ada), rank__gt=0).exists()
+
     @pytest.mark.parametrize("undone", [None, LATER, LATER_STILL], ids=["stays one", "before", "after"])
     @pytest.mark.parametrize("until", [None, day(6, 1)])
     def test_that_staff_gave_is_taken_back_by_staff(self, unit, boris, ada, until, undone):
