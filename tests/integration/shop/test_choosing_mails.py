@@ -10,11 +10,10 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from loyalty_oscar.exclusives import reminders
-from loyalty_oscar.ledger.operations import mature_due
+from loyalty_oscar.ledger.operations import mature_due, merge, unmerge
 from loyalty_oscar.people.models import UnwantedMail
 from loyalty_oscar.people.operations import choose_mails
 from loyalty_oscar.people.queries import unwanted_mails
-from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Delivery, Member
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.referrals.models import Scheme
@@ -205,10 +204,10 @@ class TestWhatWasChosen:
         other = MemberFactory(program=unit.program, user=a_user("other@example.com"), joined_at=day(1, 1))
         for one, unwanted in ((member, OPTIONAL[:2]), (other, OPTIONAL[1:3])):
             choose_mails(member=one, unwanted=unwanted, offered=OPTIONAL, at=TODAY)
-        part = dict(merge_parts.items())["mails"]
-        moved = part.move(member=other, into=member, at=TODAY)
-        assert (moved, set(unwanted_mails(member_id=member.pk))) == (["points-ready"], set(OPTIONAL[:3]))
-        part.undo(member=other, into=member, moved=moved, at=TODAY)
+        row = merge(member=other, into=member, actor="staff:1", at=TODAY)
+        assert row.moved["parts"]["mails"] == ["points-ready"]
+        assert set(unwanted_mails(member_id=member.pk)) == set(OPTIONAL[:3])
+        unmerge(merge=row, actor="staff:1", at=TODAY)
         assert set(unwanted_mails(member_id=member.pk)) == set(OPTIONAL[:2])
         assert set(unwanted_mails(member_id=other.pk)) == set(OPTIONAL[1:3])
 
