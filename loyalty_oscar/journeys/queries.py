@@ -185,11 +185,11 @@ def meant_now(*, campaign: Campaign, member_ids: Collection[int], at: datetime) 
 
 def set_codes_of(*, campaign: Campaign, source: str) -> frozenset[str]:
     """
-    Return the product sets of whose goods something (`source`) is for a campaign: of a warranty its own (one query),
-    else all that the campaign names (none: of all goods).
+    Return the product sets of whose goods something (`source`) is for a campaign: of a warranty its own (one query,
+    where the campaign names several), else all that the campaign names (none: of all goods).
     """
     codes = frozenset(campaign.params.get("sets", ()))
-    if campaign.occasion != WARRANTY or not source:
+    if campaign.occasion != WARRANTY or not source or len(codes) < 2:
         return codes
     rows = ProductSet.objects.using(write_db()).filter(pk=source.rpartition(":")[2], code__in=codes)
     return frozenset(rows.values_list("code", flat=True)) or codes
