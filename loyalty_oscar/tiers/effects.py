@@ -63,7 +63,13 @@ class TierEffect:
             owners = {order.order_id: joined[order.user_id][0] for order in mine}
             owners |= {order_id: score.member_id for order_id, score in counted.items() if order_id in owners}
             values = values_of(metric=ladder.metric, orders=mine, owners=owners, params={})
-            yield ladder, [self.score(order, owners, values, ladder.program, counted, at) for order in mine]
+            yield (
+                ladder,
+                [
+                    self.score(order, owners[order.order_id], values[order.order_id], ladder.program, counted, at)
+                    for order in mine
+                ],
+            )
 
     def set_codes(self) -> frozenset[str]:
         """Return no product sets: what was paid counts, whatever was bought."""
@@ -93,8 +99,8 @@ class TierEffect:
     def score(
         self,
         order: OrderFacts,
-        owners: Mapping[int, int],
-        values: Mapping[int, int],
+        member_id: int,
+        value: int,
         program: Program,
         counted: Mapping[int, Score],
         at: datetime,
@@ -105,10 +111,10 @@ class TierEffect:
         if before and before.safe_at and before.safe_at <= at:
             safe_at = before.safe_at  # What could go back no more stays so.
         return Score(
-            member_id=owners[order.order_id],
+            member_id=member_id,
             order_id=order.order_id,
             placed_at=order.placed_at,
-            value=values[order.order_id] if order.counts and not order.dead else 0,
+            value=value if order.counts and not order.dead else 0,
             safe_at=safe_at,
         )
 
