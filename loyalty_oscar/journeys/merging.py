@@ -56,7 +56,7 @@ class OccurrencesMove:
         gifts = Q(points__gt=0) | Q(campaign__reward__isnull=False)
         given = rows.filter(gifts, state=Occurrence.State.DONE, at__gte=merged_at(member=member, into=into))
         meanwhile = {row.pk: row for row in given.select_related("campaign").order_by("pk")}
-        again = [row for row in meanwhile.values() if _is_reached(row) and _is_taken_back(row, at)]
+        again = [row for row in meanwhile.values() if _is_reached(row) and _take_back(row, at)]
         staying = meanwhile.keys() - {row.pk for row in again}
         rows.exclude(pk__in=staying).update(member=member)
         for row in again:
@@ -68,8 +68,8 @@ def _is_reached(row: Occurrence) -> bool:
     return row.source.partition(":")[0] in (LEVEL, GOAL)
 
 
-def _is_taken_back(row: Occurrence, at: datetime) -> bool:
-    """Take back what an occurrence gave; returns whether that could be."""
+def _take_back(row: Occurrence, at: datetime) -> bool:
+    """Take back what an occurrence gave; returns whether it went back and was not used."""
     giving.undo(occurrence_id=row.pk, because=Because("campaign_withdrawn"), at=at)
     row.refresh_from_db(using=write_db(), fields=["state", "because", "is_kept"])
     return not row.is_kept
