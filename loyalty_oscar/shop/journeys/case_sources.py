@@ -113,8 +113,8 @@ def _late(order_ids: Collection[int], at: datetime) -> list[bool | None]:
 
 def _look_at_order(order: OrderFacts, at: datetime) -> bool:
     unit = next((unit for unit in begun_units() if unit.pk == order.unit_id), None)
-    waits = order.counts and not order.dead and order.final_at is None
-    waits = waits and any(line.pieces_left for line in order.purchase.lines)
+    is_there = not order.dead and any(line.pieces_left for line in order.purchase.lines)
+    waits = order.counts and is_there and order.final_at is None
     if unit is None or not waits or order.user_id is None:
         return False
     member = _member(unit.program_id, order.user_id)
