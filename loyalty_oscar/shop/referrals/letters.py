@@ -76,11 +76,10 @@ def _context(event: Event, referral: Referral) -> dict[str, Any]:
     return told
 
 
-for topic in (JOINED, ORDERED):
-    timings.register(topic)(in_daytime)
-    inbox_links.register(topic)(lambda: pgettext("loyalty", "See your friends"))
 for topic, said in (
     (JOINED, lambda: pgettext("loyalty", "A friend who joined")),
     (ORDERED, lambda: pgettext("loyalty", "A friend’s first order")),
 ):
+    timings.register(topic)(in_daytime)
+    inbox_links.register(topic)(lambda: pgettext("loyalty", "See your friends"))
     mail_kinds.register(topic)(MailKind(text=said, is_optional=True, belongs=lambda program: program.pk in schemes()))

@@ -130,8 +130,6 @@ def gifts_by_day(*, event: Event, at: datetime) -> datetime:
     return in_daytime(event=event, at=at) if is_gift else event.at
 
 
-for _topic in (GOT, GIVEN_BACK, DONE, TOPIC):
-    inbox_links.register(_topic)(lambda: pgettext("loyalty", "See your rewards"))
 for _topic in (GIVEN_BACK, DONE, TOPIC):
     timings.register(_topic)(in_daytime)
 for _topic, _said in (
@@ -140,4 +138,5 @@ for _topic, _said in (
     (DONE, lambda: pgettext("loyalty", "A reward you were given")),
     (TOPIC, lambda: pgettext("loyalty", "A reward that runs out soon")),
 ):
+    inbox_links.register(_topic)(lambda: pgettext("loyalty", "See your rewards"))
     mail_kinds.register(_topic)(MailKind(text=_said, belongs=lambda program: has_rewards(program=program)))
