@@ -12,19 +12,21 @@ from .models import Campaign, CampaignText
 
 #: What a text may hold in braces.
 PLACEHOLDERS = ("first_name", "shop", "program", "gift", "product", "link")
-BRACES = re.compile(r"( ?)\{([^{}]*)\}")
+BRACES = re.compile(r"([,،，、]? ?)\{([^{}]*)\}")
+#: Somebody called by name at the start of a line.
+CALLED = re.compile(r"^\{([^{}]*)\}[,،，、] ?", re.MULTILINE)
 
 
 def unknown(text: str) -> list[str]:
     """Return what stands in braces in a text and is no placeholder, as it is written, each once."""
-    found = (match[0].lstrip(" ") for match in BRACES.finditer(text) if match[2] not in PLACEHOLDERS)
+    found = (f"{{{match[2]}}}" for match in BRACES.finditer(text) if match[2] not in PLACEHOLDERS)
     return list(dict.fromkeys(found))
 
 
 def fill(*, text: str, values: Mapping[str, str]) -> str:
     """
-    Return a text with what its placeholders stand for, in one pass: what a value holds in braces stays as it is. One
-    that stands for nothing takes the space before it along.
+    Return a text with what its placeholders stand for; what a value holds in braces stays as it is. A placeholder that
+    stands for nothing takes the comma and the space before it along, at the start of a line those behind it.
 
     Nothing is escaped. For a page both the text and the values are escaped beforehand.
     """
@@ -33,7 +35,8 @@ def fill(*, text: str, values: Mapping[str, str]) -> str:
         value = values.get(match[2])
         return match[0] if value is None else f"{match[1]}{value}" if value else ""
 
-    return BRACES.sub(filled, text)
+    without = CALLED.sub(lambda match: "" if values.get(match[1]) == "" else match[0], text)
+    return BRACES.sub(filled, without)
 
 
 def text_of(*, campaign: Campaign, language: str) -> CampaignText | None:
