@@ -209,8 +209,8 @@ def run(name: str, first: int | None) -> None:
         before = megabytes()
         with timed() as counting:
             said = command(dry_run=True)
-        total = f"{sum(math.floor(row[3]) for row in rows):,}"
-        board.promise("--dry-run says the points", kept=f"{total};" in said, figure=f"{counting.seconds:.1f} s")
+        total = f"in all   {sum(math.floor(row[3]) for row in rows):,} points; "
+        board.promise("--dry-run says the points", kept=total in said, figure=f"{counting.seconds:.1f} s")
         here = time.process_time()
         with connection.cursor() as cursor, spent(cursor) as work, timed() as watch:
             give(at)
