@@ -285,6 +285,7 @@ class _Counting:
         if self.more_of_tier and (more := sum(base.values(), Fraction(0)) * self.more_of_tier):
             percent = int(self.tier["percent"])
             told = {"rule": self.tier.get("name", ""), "rank": self.tier.get("rank"), "percent": percent}
+            told |= {"names": self.tier["names"]} if "names" in self.tier else {}
             self.steps.append({"c": "tier_bonus", "p": {**told, "exact": rounding.two_places(exact=more)}})
         for rule in self.rules:
             if more := sum(lifts.get(rule.version_id, {}).values(), Fraction(0)):

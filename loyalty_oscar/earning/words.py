@@ -13,6 +13,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.rounding import percentage
 from loyalty_oscar.program import money
+from loyalty_oscar.program.languages import called
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.queries import remembered, version_of
@@ -151,7 +152,7 @@ def _multiplier(p: Params) -> str:
 @say("tier_bonus")
 def _tier_bonus(p: Params) -> str:
     return pgettext("loyalty", "%(tier)s: %(percent)d\u00a0%% more") % {
-        "tier": p.get("rule", ""),
+        "tier": called(name=p.get("rule", ""), names=p.get("names", {})),
         "percent": int(p["percent"]) - 100,
     }
 

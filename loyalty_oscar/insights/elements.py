@@ -77,8 +77,8 @@ class YearOfUnit:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ElementYear:
     """
-    What a feature says of one of its parts; see `models.Element`. Without `held` nobody was held out. One without a
-    `name` is called as its feature says where it is shown (`CallsItsParts`).
+    What a feature says of one of its parts; see `models.Element`. Without `held` nobody was held out. Its `name` is
+    what it is called where its feature does not say it (`CallsItsParts`).
     """
 
     item: str
@@ -107,10 +107,10 @@ class Elements(Protocol):
 
 @runtime_checkable
 class CallsItsParts(Protocol):
-    """Of elements that nobody gave a name."""
+    """Of elements that nobody gave a name, or that have one in each language."""
 
     def called(self, *, item: str) -> str:
-        """Return what one of them is called, in the language of who reads it."""
+        """Return what one of them is called, in the language of who reads it; nothing of one that is not there."""
         ...
 
 
@@ -123,9 +123,9 @@ def titles_of_elements() -> dict[str, str]:
 
 
 def name_of(*, row: Element) -> str:
-    """Return what a part is called: as somebody named it, else as its feature calls it."""
+    """Return what a part is called: as its feature calls it now, else as it was named when it was counted."""
     kind = elements.get(row.kind)
-    return kind.called(item=row.item) if not row.name and isinstance(kind, CallsItsParts) else row.name
+    return (kind.called(item=row.item) if isinstance(kind, CallsItsParts) else "") or row.name
 
 
 def count_elements(*, at: datetime) -> Iterator[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from django.conf import global_settings, settings
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language, get_language_info
 
 Text = TypeVar("Text")
 
@@ -48,6 +48,11 @@ def in_language(*, texts: Mapping[str, Text], language: str) -> Text | None:
         if code := next((code for code in (*_more_and_more_widely(wanted), *near) if code in texts), None):
             return texts[code]
     return next(iter(texts.values()), None)
+
+
+def called(*, name: str, names: Mapping[str, str]) -> str:
+    """Return what something is called in the reader's language: a name of its own there, else the one it has."""
+    return names.get(bare(code=get_language() or "en")) or name
 
 
 def bare(*, code: str) -> str:

@@ -29,7 +29,7 @@ from .forms import GiveForm, LadderForm, MemberPriceForm, TierFormSet, name_fiel
 from .models import GivenTier, Ladder, MemberPrice, Score, Standing, Tier
 from .operations import give_tier, keep_all, set_out, take_given
 from .preview import preview
-from .queries import at_least_base, ladder_of, rules_of
+from .queries import at_least_base, ladder_of, rules_of, tier_name
 from .sentences import faults, metric_choices, sentence, would_stand
 from .signals import ladder_saved
 
@@ -131,7 +131,7 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUn
             if levels:
                 law = rules_of(ladder=ladder, tiers=levels)
                 found = preview(program=ladder.program, metric=ladder.metric, law=law, at=clock.now())
-                context["preview"] = would_stand(found=found, names=[tier.name for tier in levels])
+                context["preview"] = would_stand(found=found, names=[tier_name(tier=tier) for tier in levels])
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -208,12 +208,12 @@ class LadderAdmin(BehindFront, OnePerProgram, TellsMore, TellsChanges, DeletesUn
             raise PermissionDenied
         if request.method == "POST":
             take_given(ladder=ladder, gift=gift, at=clock.now())
-            text = pgettext("loyalty", "Taken back by hand: the level %(tier)s") % {"tier": gift.tier.name}
+            text = pgettext("loyalty", "Taken back by hand: the level %(tier)s") % {"tier": tier_name(tier=gift.tier)}
             note(staff=request.user, member=gift.member, text=text)
             text = pgettext("loyalty", "The level is taken back.")
             messages.success(request, text, fail_silently=True)
             return HttpResponseRedirect(member_page(gift.member_id))
-        title = pgettext("loyalty", "Take back the level %(tier)s") % {"tier": gift.tier.name}
+        title = pgettext("loyalty", "Take back the level %(tier)s") % {"tier": tier_name(tier=gift.tier)}
         context = {"title": title, "gift": gift, "original": None, "cancel": member_page(gift.member_id)}
         return TemplateResponse(request, "loyalty/admin/take_tier.html", {**self.page(request), **context})
 
@@ -316,7 +316,7 @@ def with_base(*, ladder: Ladder, member: Member, standings: list[Standing]) -> l
 def _row(standing: Standing, zone: str) -> dict[str, Any]:
     return {
         "standing": standing,
-        "level": standing.tier.name if standing.tier else pgettext("loyalty", "no level"),
+        "level": tier_name(tier=standing.tier) if standing.tier else pgettext("loyalty", "no level"),
         "since": words.day(standing.starts_at, zone=zone),
         "until": words.last_day(standing.kept_until, zone=zone) if standing.kept_until else "",
         "why": words.why(standing.because),
@@ -344,8 +344,8 @@ def sets_of_prices(*, product_set: ProductSet) -> Iterator[str]:
 @reward_uses.register("tiers")
 def levels_with(*, reward: Reward) -> Iterator[str]:
     """Name the levels whose gift a reward is."""
-    for name in Tier.objects.filter(reward=reward).values_list("name", flat=True):
-        yield pgettext("loyalty", "the level %(level)s") % {"level": name}
+    for tier in Tier.objects.filter(reward=reward):
+        yield pgettext("loyalty", "the level %(level)s") % {"level": tier_name(tier=tier)}
 
 
 @program_warnings.register("tiers", order=50)

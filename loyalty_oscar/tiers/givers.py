@@ -12,6 +12,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 
 from .models import Tier
+from .queries import tier_name
 
 
 class LevelGifts:
@@ -26,8 +27,8 @@ class LevelGifts:
         ids = [item for item in items if item.isdigit()]
         text = pgettext("loyalty", "Gift for reaching %(level)s")
         return {
-            str(pk): text % {"level": name}
-            for pk, name in Tier.objects.using(write_db()).filter(pk__in=ids).values_list("pk", "name")
+            str(tier.pk): text % {"level": tier_name(tier=tier)}
+            for tier in Tier.objects.using(write_db()).filter(pk__in=ids)
         }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
-from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import merge_parts
 from loyalty_oscar.program.models import Member
@@ -17,7 +16,7 @@ from loyalty_oscar.program.queries import merged_at
 from .models import GivenTier, Score, Standing
 from .moves import now_of
 from .operations import settle
-from .queries import given_to, ladder_of, tier_name
+from .queries import given_to, ladder_of, tier_name, tier_reason
 
 #: What a standing that goes on has from the one before.
 LIKE = ("tier", "rank", "kept_until", "is_counted", "is_strict", "extensions")
@@ -114,12 +113,11 @@ def _is_taken(before: Standing, member: Member, at: datetime) -> bool:
 def _stand_on(member_id: int, like: Standing, code: str, at: datetime) -> None:
     """Write the next row of a member's history: where another row stands. What staff gave goes on as that."""
     Standing.objects.using(write_db()).filter(member_id=member_id, is_current=True).update(is_current=None)
-    tier = tier_name(tier=like.tier) if like.tier else ""
     is_given = now_of(standing=like).is_given
     Standing.objects.using(write_db()).create(
         member_id=member_id,
         starts_at=at,
-        because=like.because if is_given else Because(code, tier=tier).to_json(),
+        because=like.because if is_given else tier_reason(code=code, tier=like.tier).to_json(),
         actor=like.actor if is_given else "system",
         **{name: getattr(like, name) for name in LIKE},
     )

@@ -9,6 +9,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from loyalty_oscar.kernel.limits import MOST_POINTS
 from loyalty_oscar.program.abstract import Promising, not_both, promised_points, promised_reward
+from loyalty_oscar.program.languages import called
 from loyalty_oscar.program.lines import LinesField
 from loyalty_oscar.program.models import Member, ProductSet, Program, code_validator
 
@@ -170,7 +171,7 @@ class Tier(Promising):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return called(name=self.name, names=self.names)
 
     @property
     def is_everybodys(self) -> bool:

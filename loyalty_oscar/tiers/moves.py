@@ -13,7 +13,6 @@ from typing import Any
 
 from django.utils.translation import pgettext_lazy
 
-from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import GivenGift
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
@@ -26,7 +25,7 @@ from loyalty_oscar.program.signals import level_lost, level_reached
 
 from . import rules
 from .models import GivenTier, Ladder, Standing, Tier
-from .queries import rules_of, tier_of_rank
+from .queries import rules_of, tier_of_rank, tier_reason
 
 #: Movers that are settled in one transaction.
 TOGETHER = 1000
@@ -205,7 +204,7 @@ def _because(ladder: Ladder, move: Move) -> dict[str, Any]:
         code = CODES["given"]
     elif step.why == "up" and move.is_quiet:
         code = PLACED
-    return Because(code, tier=tier.name if tier else "").to_json()
+    return tier_reason(code=code, tier=tier).to_json()
 
 
 def _step(move: Move, standing: Standing, at: datetime) -> Happening:
@@ -288,7 +287,7 @@ def take_gifts(*, ladder: Ladder, move: Move, standing: Standing, at: datetime) 
         climb = takewhile(partial(_reaches, tier), stood)
         since = min((row.starts_at for row in climb), default=move.before.starts_at)
         first = first or since
-        told = {**_gift_of(tier), "because": Because("tier_gift_back", tier=tier.name)}
+        told = {**_gift_of(tier), "because": tier_reason(code="tier_gift_back", tier=tier)}
         take_back(member_id=standing.member_id, at=at, since=since, **told)
     return first
 
@@ -298,7 +297,7 @@ def _reaches(tier: Tier, row: Standing) -> bool:
 
 
 def _gift_of(tier: Tier) -> dict[str, Any]:
-    because = Because("tier_gift", tier=tier.name)
+    because = tier_reason(code="tier_gift", tier=tier)
     return {"promise": promise_of(row=tier), "key": gift_source(tier=tier), "because": because}
 
 

@@ -23,7 +23,7 @@ from . import rules
 from .candidates import candidates
 from .models import GivenTier, Ladder, Score, Standing, Tier
 from .moves import CODES, TOGETHER, Move, Stood, date_gifts, keep, now_of, take, take_gifts, waiting_gifts
-from .queries import counted_of, given_to, joined_of, promised_to, rules_of
+from .queries import counted_of, given_to, joined_of, promised_to, rules_of, tier_name
 
 logger = logging.getLogger("loyalty_oscar")
 #: Members whose sums are looked at in one statement.
@@ -254,9 +254,9 @@ def give_tier(
     if until is not None and until <= at:
         raise LoyaltyError("the end must lie in the future")
     if tier.ladder_id != ladder.pk:
-        raise NotAllowed(f"“{tier.name}” is no level of this program")
+        raise NotAllowed(f"“{tier_name(tier=tier)}” is no level of this program")
     if tier.is_everybodys:
-        raise NotAllowed(f"every member has “{tier.name}”")
+        raise NotAllowed(f"every member has “{tier_name(tier=tier)}”")
     with transaction.atomic(using=write_db()):
         gift = GivenTier.objects.using(write_db()).create(
             member_id=member_id,

@@ -9,13 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
-from django.utils.translation import get_language
 
 from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.languages import bare
 from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.queries import read_versions, remembered, version_of, versions
 
@@ -90,12 +88,21 @@ def at_least_base(*, ladder: Ladder, standing: Standing | None) -> Standing | No
     base = base_of(ladder=ladder)
     if base is None or (standing and standing.rank > base.rank):
         return standing
-    return Standing(tier=base, rank=base.rank, because=Because("tier_everybodys", tier=base.name).to_json())
+    return Standing(tier=base, rank=base.rank, because=tier_reason(code="tier_everybodys", tier=base).to_json())
 
 
 def tier_name(*, tier: Tier) -> str:
     """Return the name of a level in the reader's language."""
-    return tier.names.get(bare(code=get_language() or "en")) or tier.name
+    return str(tier)
+
+
+def tier_reason(*, code: str, tier: Tier | None) -> Because:
+    """Return a reason that names a level, in each language in which it has a name; None: there is none to name."""
+    return Because(code, tier=tier.name if tier else "", **_names(tier) if tier else {})
+
+
+def _names(tier: Tier) -> dict[str, Any]:
+    return {"names": tier.names} if tier.names else {}
 
 
 def levels(*, program_id: int) -> list[tuple[int, str]]:
@@ -200,7 +207,7 @@ def has_ended(*, standing: Standing, at: datetime) -> bool:
 
 def tier_fact(*, tier: Tier) -> dict[str, Any]:
     """Return a level as the other floors read it."""
-    return {"rank": tier.rank, "name": tier.name, "percent": tier.percent}
+    return {"rank": tier.rank, "name": tier.name, "percent": tier.percent, **_names(tier)}
 
 
 def percents_now(*, program_id: int) -> dict[str, int]:

@@ -12,6 +12,7 @@ from loyalty_oscar.program.registries import metrics, promise_of
 
 from .models import GivenTier, Ladder, MemberPrice, Standing, Tier
 from .preview import LadderPreview
+from .queries import tier_name
 from .words import counted, more
 
 
@@ -36,12 +37,12 @@ def sentence(*, ladder: Ladder, unit: Unit | None) -> str:
 
 
 def _level(ladder: Ladder, tier: Tier, unit: Unit | None) -> str:
-    said = pgettext("loyalty", "%(tier)s only where it is given") % {"tier": tier.name}
+    said = pgettext("loyalty", "%(tier)s only where it is given") % {"tier": tier_name(tier=tier)}
     if tier.is_everybodys:
-        said = pgettext("loyalty", "%(tier)s for every member") % {"tier": tier.name}
+        said = pgettext("loyalty", "%(tier)s for every member") % {"tier": tier_name(tier=tier)}
     elif tier.threshold is not None:
         text = pgettext("loyalty", "%(tier)s from %(from)s")
-        said = text % {"tier": tier.name, "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
+        said = text % {"tier": tier_name(tier=tier), "from": counted(ladder=ladder, value=tier.threshold, unit=unit)}
     brings = []
     if tier.percent > 100:
         brings.append(more(percent=tier.percent, unit=unit))
@@ -101,10 +102,10 @@ def stays(*, tier: Tier) -> Iterator[str]:
             " instead.",
             members,
         )
-        yield text % {"level": tier.name, "count": money.number(members)}
+        yield text % {"level": tier_name(tier=tier), "count": money.number(members)}
     if MemberPrice.objects.filter(tier=tier).exists():
         text = pgettext("loyalty", "“%(level)s” stays, because it has member prices. Delete those first.")
-        yield text % {"level": tier.name}
+        yield text % {"level": tier_name(tier=tier)}
 
 
 def faults(*, levels: Iterable[tuple[int, int | None, str]]) -> Iterator[tuple[int, str]]:

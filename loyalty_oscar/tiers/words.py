@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import pgettext
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.languages import called
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.registries import metrics
 from loyalty_oscar.program.words import say, title
@@ -27,14 +28,18 @@ def more(*, percent: int, unit: Unit | None) -> str:
     return pgettext("loyalty", "%(unit)s: %(percent)s %% more") % told
 
 
+def _tier(p: Params) -> str:
+    return called(name=p.get("tier", ""), names=p.get("names", {}))
+
+
 @say("tier_up")
 def _tier_up(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s reached") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "%(tier)s reached") % {"tier": _tier(p)}
 
 
 @say("tier_placed")
 def _tier_placed(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s, by what was ordered before") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "%(tier)s, by what was ordered before") % {"tier": _tier(p)}
 
 
 @say("tier_everybodys")
@@ -44,17 +49,17 @@ def _tier_everybodys(p: Params) -> str:
 
 @say("tier_given")
 def _tier_given(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s, given by the shop") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "%(tier)s, given by the shop") % {"tier": _tier(p)}
 
 
 @say("tier_kept")
 def _tier_kept(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s kept") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "%(tier)s kept") % {"tier": _tier(p)}
 
 
 @say("tier_merged")
 def _tier_merged(p: Params) -> str:
-    return pgettext("loyalty", "%(tier)s, from your other account") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "%(tier)s, from your other account") % {"tier": _tier(p)}
 
 
 @say("tier_parted")
@@ -79,12 +84,12 @@ def _tier_down(p: Params) -> str:
 
 @say("tier_gift")
 def _tier_gift(p: Params) -> str:
-    return pgettext("loyalty", "A gift for reaching %(tier)s") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "A gift for reaching %(tier)s") % {"tier": _tier(p)}
 
 
 @say("tier_gift_back")
 def _tier_gift_back(p: Params) -> str:
-    return pgettext("loyalty", "The gift for reaching %(tier)s went back") % {"tier": p.get("tier", "")}
+    return pgettext("loyalty", "The gift for reaching %(tier)s went back") % {"tier": _tier(p)}
 
 
 def counted(*, ladder: Ladder, value: int, unit: Unit | None) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.tiers.models import MemberPrice, Standing
-from loyalty_oscar.tiers.queries import counts_of, ladder_of
+from loyalty_oscar.tiers.queries import counts_of, ladder_of, tier_name, tiers_on
 
 from ..elements import ElementYear, YearOfUnit, elements
 
@@ -43,6 +43,10 @@ class LevelParts:
             )
             for tier in ladder.known_tiers
         ]
+
+    def called(self, *, item: str) -> str:
+        tier = tiers_on().get(int(item))
+        return tier_name(tier=tier) if tier else ""
 
 
 elements.register("levels", order=20)(LevelParts())

@@ -9,6 +9,7 @@ from loyalty_oscar.program import words
 from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Member
 from loyalty_oscar.tiers.models import GivenTier, Score, Standing
+from loyalty_oscar.tiers.queries import tier_name
 
 
 def _when(moment: datetime | None) -> str | None:
@@ -24,7 +25,7 @@ def levels(*, member: Member) -> dict[str, Any]:
     return {
         "levels": [
             {
-                "level": row.tier.name if row.tier else None,
+                "level": tier_name(tier=row.tier) if row.tier else None,
                 "since": row.starts_at.isoformat(),
                 "kept_until": _when(row.kept_until),
                 "why": words.why(row.because),
@@ -34,7 +35,7 @@ def levels(*, member: Member) -> dict[str, Any]:
         ],
         "given": [
             {
-                "level": row.tier.name,
+                "level": tier_name(tier=row.tier),
                 "from": row.starts_at.isoformat(),
                 "until": _when(row.until),
                 "reason": row.reason,
