@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 
 from loyalty_oscar.program.db import write_db
+from loyalty_oscar.program.mailboxes import mark_of
 from loyalty_oscar.program.models import Member, Segment
 from loyalty_oscar.program.registries import facts, known_rows
 from loyalty_oscar.program.rows import write_rows
@@ -20,6 +21,7 @@ from loyalty_oscar.program.rows import write_rows
 from .contacts import note_language
 from .models import Consent, Receipt
 
+SALT = "loyalty_oscar.people.consents"
 #: The fact of floor 2 that says in which country members live (ISO 3166, two letters).
 COUNTRY = "country"
 
@@ -34,26 +36,33 @@ def allowed(*, purpose: str, member_ids: Collection[int], at: datetime) -> froze
     """
     Return those of these members who allow a purpose (`Consent.Purpose`).
 
-    Letters also go to customers, with an order that was not given back, who live in a country that the program writes
-    to without asking (`existing_customers`), unless they refused. At most three queries, however many members, and what
-    the fact `country` asks.
+    Letters that were confirmed through a mailbox go to no other. They also go to customers, with an order that was not
+    given back, who live in a country that the program writes to without asking (`existing_customers`), unless they
+    refused. At most three queries, however many members, and what the fact `country` asks.
     """
     rows = Consent.objects.using(write_db()).filter(purpose=purpose, member_id__in=list(member_ids), is_current=True)
-    said = dict(rows.values_list("member_id", "withdrawn_at"))
-    consenting = {pk for pk, withdrawn_at in said.items() if withdrawn_at is None}
+    said = list(rows.values_list("member_id", "withdrawn_at", "mark", "member__user__email"))
+    consenting = {pk for pk, withdrawn_at, mark, email in said if withdrawn_at is None and _is_of(mark, email)}
     if purpose == Consent.Purpose.LETTERS:
-        consenting |= _existing_customers(set(member_ids).difference(said), at)
+        consenting |= _existing_customers(set(member_ids).difference(pk for pk, *_more in said), at)
     return frozenset(consenting)
+
+
+def is_of_mailbox(*, consent: Consent, member: Member) -> bool:
+    """Return whether what was allowed counts for the address that a member has now, or for one of before."""
+    return not consent.mark or _is_of(consent.mark, getattr(member.user, "email", ""))
 
 
 def ask(*, member: Member, purpose: str, words: str, language: str, at: datetime) -> Consent:
     """
     Write down that a member wants to allow a purpose, in which words and language; it counts once it is confirmed.
 
-    Returns what to confirm: the row of before, where it was asked in the same words, or what is allowed already.
+    Returns what to confirm: the row of before, where it was asked in the same words, or what is allowed already for the
+    address that the member has now.
     """
     rows = Consent.objects.using(write_db()).filter(member=member, purpose=purpose, withdrawn_at=None)
-    if current := rows.filter(is_current=True).first():
+    current = rows.filter(is_current=True).first()
+    if current and is_of_mailbox(consent=current, member=member):
         return current
     row = rows.filter(confirmed_at=None, words=words, language=language).order_by("pk").first()
     if row is None:
@@ -63,11 +72,12 @@ def ask(*, member: Member, purpose: str, words: str, language: str, at: datetime
     return row
 
 
-def confirm(*, consent_id: int, at: datetime) -> bool:
+def confirm(*, consent_id: int, email: str = "", at: datetime) -> bool:
     """
     Let what was asked count from now on; returns whether it does. Told again it changes nothing.
 
-    False where it was withdrawn, forgotten or followed by another since.
+    `email` is the address that answered, where one was written to. False where it was withdrawn, forgotten or followed
+    by another since.
     """
     with transaction.atomic(using=write_db()):
         found = Consent.objects.using(write_db()).filter(pk=consent_id).first()
@@ -78,7 +88,8 @@ def confirm(*, consent_id: int, at: datetime) -> bool:
         if row.confirmed_at is None:
             _replace(rows, row)
             row.confirmed_at, row.is_current = at, True
-            row.save(using=write_db(), update_fields=["confirmed_at", "is_current"])
+            row.mark = mark_of(email=email, salt=SALT) if email else ""
+            row.save(using=write_db(), update_fields=["confirmed_at", "is_current", "mark"])
             note_language(member_id=row.member_id, language=row.language)
         return bool(row.is_current)
 
@@ -115,6 +126,10 @@ def consents_of(*, member_id: int) -> dict[str, Consent]:
 def forget_consents(*, member: Member) -> None:
     """Forget what a member allowed and refused."""
     Consent.objects.using(write_db()).filter(member=member).delete()
+
+
+def _is_of(mark: str, email: str | None) -> bool:
+    return not mark or mark == mark_of(email=email or "", salt=SALT)
 
 
 def _existing_customers(member_ids: Collection[int], at: datetime) -> set[int]:

@@ -143,8 +143,9 @@ class Consent(models.Model):
     A member allows something: letters, or personal content. Rows are the proof, and stay as they were.
 
     `words` is what was asked, word for word, and `language` its language. Letters are allowed once that was confirmed
-    through the mailbox (`confirmed_at`); until `withdrawn_at`. The row that counts now holds `is_current` (True, else
-    NULL): what was asked and not answered does not count yet. A refusal that nobody was asked for has no words.
+    through the mailbox (`confirmed_at`), whose keyed hash is `mark`, and for no other; until `withdrawn_at`. The row
+    that counts now holds `is_current` (True, else NULL): what was asked and not answered does not count yet. A refusal
+    that nobody was asked for has no words.
     """
 
     class Purpose(models.TextChoices):
@@ -157,6 +158,7 @@ class Consent(models.Model):
     language = models.CharField(pgettext_lazy("loyalty", "language"), max_length=12)
     asked_at = models.DateTimeField(pgettext_lazy("loyalty", "asked"))
     confirmed_at = models.DateTimeField(pgettext_lazy("loyalty", "confirmed"), null=True, blank=True)
+    mark = models.CharField(max_length=64, blank=True, default="")
     withdrawn_at = models.DateTimeField(pgettext_lazy("loyalty", "withdrawn"), null=True, blank=True)
     is_current = models.BooleanField(null=True, default=True)
 

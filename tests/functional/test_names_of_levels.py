@@ -92,4 +92,3 @@ class TestStaff:
     def test_read_it_where_its_names_are_written_too(self, pages, staff):  # noqa: F811
         _user, client = staff(superuser=True)
         assert "Silber from 150,00" in opened(client, pages["ladder"])
-

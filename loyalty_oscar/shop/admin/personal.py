@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils.formats import date_format
 from django.utils.translation import pgettext, pgettext_lazy
 
-from loyalty_oscar.people.consents import consents_of
+from loyalty_oscar.people.consents import consents_of, is_of_mailbox
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.people.queries import birthday_of, confirmed_at, unwanted_mails
 from loyalty_oscar.program import clock, contributions, words
@@ -38,6 +38,7 @@ SAID = {
         pgettext_lazy("loyalty", "Personal content asked for on %(day)s, and not confirmed"),
     ),
 }
+MOVED = pgettext_lazy("loyalty", "Letters allowed on %(day)s for an e-mail address of before, so none are sent")
 #: A year that has every day.
 LEAP_YEAR = 2024
 
@@ -57,7 +58,9 @@ def lines(*, member: Member, staff: Any) -> Iterator[str]:
         yield pgettext("loyalty", "E-mail address confirmed on %(day)s") % {"day": words.day(confirmed, zone=zone)}
     for purpose, row in consents_of(member_id=member.pk).items():
         said = {"day": words.day(row.withdrawn_at or row.confirmed_at or row.asked_at, zone=zone)}
-        yield SAID[Consent.Purpose(purpose)][0 if row.withdrawn_at else 1 if row.confirmed_at else 2] % said
+        text = SAID[Consent.Purpose(purpose)][0 if row.withdrawn_at else 1 if row.confirmed_at else 2]
+        is_here = row.withdrawn_at or is_of_mailbox(consent=row, member=member)
+        yield (text if is_here else MOVED) % said
     for topic, since in unwanted_mails(member_id=member.pk).items():
         if topic in mail_kinds:
             said = {"kind": mail_kinds.get(topic).text(), "day": words.day(since, zone=zone)}

@@ -99,5 +99,5 @@ class ConfirmConsentView(PageTitleMixin, TemplateView):
 
     def post(self, request: Any, token: str) -> HttpResponse:
         row = asked_by(token=token)
-        is_done = row is not None and confirm(consent_id=row.pk, at=clock.now())
+        is_done = row is not None and confirm(consent_id=row.pk, email=row.member.user.email, at=clock.now())
         return self.render_to_response(self.get_context_data(is_done=is_done))

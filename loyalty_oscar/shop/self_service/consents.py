@@ -23,7 +23,7 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.mailbox import plain_email
-from loyalty_oscar.people.consents import allowed, ask, confirm, consents_of
+from loyalty_oscar.people.consents import allowed, ask, confirm, consents_of, is_of_mailbox
 from loyalty_oscar.people.contacts import language_of_member
 from loyalty_oscar.people.models import Consent
 from loyalty_oscar.program.db import write_db
@@ -54,12 +54,16 @@ WORDS = {
 
 
 class ConsentState(StrEnum):
-    """How a member stands to a purpose; codes of the API. A `CUSTOMER` gets letters without having said anything."""
+    """
+    How a member stands to a purpose; codes of the API. A `CUSTOMER` gets letters without having said anything; who
+    `MOVED` allowed them for an address of before.
+    """
 
     UNASKED = "unasked"
     ASKED = "asked"
     ALLOWED = "allowed"
     REFUSED = "refused"
+    MOVED = "moved"
     CUSTOMER = "customer"
 
 
@@ -158,7 +162,10 @@ def _state(purpose: str, row: Consent | None, member: Member | None, program: Pr
         return ConsentState.UNASKED
     if row.withdrawn_at:
         return ConsentState.REFUSED
-    return ConsentState.ALLOWED if row.confirmed_at else ConsentState.ASKED
+    if row.confirmed_at is None:
+        return ConsentState.ASKED
+    is_here = member is None or is_of_mailbox(consent=row, member=member)
+    return ConsentState.ALLOWED if is_here else ConsentState.MOVED
 
 
 def _mail_link(row: Consent, user: Any, program: Program, site: Site) -> None:

@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client, override_settings
@@ -15,8 +16,9 @@ from oscar.core.loading import get_model
 from loyalty_oscar.journeys.models import Campaign
 from loyalty_oscar.people.consents import allowed
 from loyalty_oscar.people.models import Consent, Receipt
-from loyalty_oscar.program.models import Program, Segment
+from loyalty_oscar.program.models import Member, Program, Segment
 from loyalty_oscar.program.queries import forget_cache, shown_unit
+from loyalty_oscar.shop.admin.personal import lines
 from loyalty_oscar.shop.self_service import consents
 from loyalty_oscar.shop.self_service.erasure import erase
 from loyalty_oscar.shop.self_service.export import export_member
@@ -168,6 +170,37 @@ class TestLetters:
         member.user.email = "new@example.com"
         member.user.save()
         assert "too old" in text_of(Client().post(link())) and not may(member)
+
+    def test_come_to_no_other_address_until_that_says_yes_too(self, client, member):
+        choose(client, LETTERS)
+        Client().post(link())
+        member.user.email = "nobody-asked@example.com"
+        member.user.save()
+        assert not may(member) and states(client)[LETTERS] == "moved"
+        assert "To nobody-asked@example.com letters come once you say yes again" in text_of(client.get(PAGE))
+        (said,) = lines(member=Member.objects.get(pk=member.pk), staff=member.user)
+        assert said.endswith("for an e-mail address of before, so none are sent")
+
+        assert "A mail is on its way to you" in choose(client, LETTERS)
+        assert mail.outbox[-1].to == ["nobody-asked@example.com"] and not may(member)
+        Client().post(link())
+        assert may(member) and states(client)[LETTERS] == "allowed"
+
+    def test_come_again_to_an_address_that_said_yes(self, client, member):
+        choose(client, LETTERS)
+        Client().post(link())
+        for email, is_good in (("other@example.com", False), ("Boris@Example.com", True), ("boris@example.com", True)):
+            get_user_model().objects.filter(pk=member.user_id).update(email=email)  # Without a signal.
+            assert may(member) is is_good
+
+    def test_may_be_refused_for_whatever_address(self, client, member):
+        choose(client, LETTERS)
+        Client().post(link())
+        get_user_model().objects.filter(pk=member.user_id).update(email="other@example.com")
+        choose(client, LETTERS, "no")
+        assert states(client)[LETTERS] == "refused"
+        get_user_model().objects.filter(pk=member.user_id).update(email="boris@example.com")
+        assert not may(member) and states(client)[LETTERS] == "refused"
 
     def test_are_not_confirmed_after_a_no(self, client, member):
         choose(client, LETTERS)
