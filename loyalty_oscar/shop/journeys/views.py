@@ -19,13 +19,11 @@ from loyalty_oscar.journeys import operations
 from loyalty_oscar.people.operations import forget_birthday, save_birthday
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.conf import conf
-from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.operations import join
 
 from ..self_service.views import OwnPage
 from ..storefront import throttle
 from ..storefront.views.account import WithProgram
-from ..storefront.visit import takes_part
+from ..storefront.visit import joined, takes_part
 from .listeners import say
 from .storefront import SLIP, BirthdayForm, shows_word
 
@@ -117,8 +115,9 @@ class BirthdayView(OwnPage, WithProgram, View):
             typed = {name: request.POST.get(name, "")[:2] for name in form.fields}
             request.session[SLIP] = {"of": "birthday", "text": text, "typed": typed}
             return redirect(f"{reverse('loyalty:overview')}#birthday")
-        if member is None and self.program.enrolment == Program.Enrolment.AUTOMATIC:
-            member = join(program=self.program, user_id=request.user.pk, at=at)
+        member = member or joined(visit=request.loyalty, at=at)
+        if member is None:
+            return redirect("loyalty:join")
         save_birthday(member=member, **form.cleaned_data, at=at)
         messages.success(request, pgettext("loyalty", "Thank you. We keep the day and the month, nothing else."))
         return redirect("loyalty:overview")

@@ -89,8 +89,8 @@ class InviteView(OwnPage, WithScheme, PageTitleMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(css=conf.CSS, **kwargs)
-        code = Code.objects.filter(member__program=self.program, member__user=self.request.user)
-        code = code.select_related("member").first()
+        codes = Code.objects.filter(member__program=self.program, member__user=self.request.user)
+        code = codes.filter(member__merged_into=None).select_related("member").first()
         if code is None:
             return found
         told = links.ways(code=code, program=self.program, request=self.request)

@@ -59,9 +59,10 @@ class ChooseConsentView(MailsPage, FormView):
 
     def form_valid(self, form: ConsentForm) -> HttpResponse:
         member = joined(visit=self.request.loyalty, at=clock.now())
-        if member is not None:
-            level, text = self.choose(member, **form.cleaned_data)
-            messages.add_message(self.request, level, text, fail_silently=True)
+        if member is None:
+            return redirect("loyalty:join")
+        level, text = self.choose(member, **form.cleaned_data)
+        messages.add_message(self.request, level, text, fail_silently=True)
         return redirect("loyalty:mails")
 
     def choose(self, member: Any, *, purpose: str, answer: str, words: str) -> tuple[int, str]:

@@ -172,13 +172,18 @@ class Visit:
 
 
 def joined(*, visit: Visit, at: datetime) -> Member | None:
-    """Return the membership of a signed-in visitor, made now where people join by doing; None where they choose to."""
+    """
+    Return the membership of a signed-in visitor, made now where people join by doing; None where they choose to, and
+    for a login whose membership was merged into that of another: what it had is used there.
+    """
     if visit.account or visit.unit is None:
         return visit.account.member if visit.account else None
     program = visit.unit.program
     if program.enrolment == Program.Enrolment.OPT_IN:
         return visit.member
     member = join(program=program, user_id=visit.user.pk, at=at)
+    if member.user_id != visit.user.pk:
+        return None
     open_account(member=member, unit=visit.unit)
     return member
 

@@ -10,6 +10,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.operations import change_state, give
 from loyalty_oscar.program.queries import forget_cache
@@ -328,3 +329,9 @@ class TestTheTime:
     def test_of_an_answer_is_the_programs(self, api, reward):
         with clock.at(TODAY + timedelta(days=200)):
             assert api.post(WANT, **KEY).json()["since"] == "2026-11-22T11:00:00+01:00"
+
+
+def test_of_a_login_that_was_merged_none_can_be_had(unit, api, boris, ada, reward):
+    merge(member=Member.objects.get(user=boris), into=Member.objects.get(user=ada), actor="staff:1", at=TODAY)
+    before = books()
+    assert_refused(api.post(WANT, **KEY), 404, "not_found", before)

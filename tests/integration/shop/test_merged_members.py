@@ -20,19 +20,20 @@ from loyalty_oscar.program.operations import join, take_back
 from loyalty_oscar.program.segments import members_of, set_members
 from loyalty_oscar.redemption.models import Claim
 from loyalty_oscar.redemption.operations.claims import open_now
-from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.models import Code, Referral
+from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.queries import giver_of
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service.erasure import erase_person
 from loyalty_oscar.testing import purge
-from loyalty_oscar.testing.factories import CampaignFactory, GoalFactory, RewardFactory
+from loyalty_oscar.testing.factories import CampaignFactory, CodeFactory, GoalFactory, RewardFactory, SchemeFactory
 from loyalty_oscar.tiers.models import GivenTier, Score, Standing
 from loyalty_oscar.tiers.operations import take_given
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
 from tests.integration.tiers.ladders import a_ladder, a_night, hand, known, now, told_and_over
 from tests.points import account, give, of, pay, use
-from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back
+from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 LATER, LATER_STILL = (TODAY + timedelta(hours=hours) for hours in (1, 2))
@@ -595,6 +596,45 @@ class TestUndone:
         undo(first)
         assert (of(ada), of(boris), of(third)) == ((300, 0, 0, 0), (1000, 0, 0, 0), (5, 20, 0, 0))
         assert_clean()
+
+
+class TestThePagesOfTheOldLogin:
+    """It reads that what it had is with the other account, to be used there: so it uses and changes nothing of it."""
+
+    @pytest.fixture
+    def old(self, client, boris, ada):
+        merge(ada, boris)
+        client.force_login(ada)
+        assert "with your other account now" in text_of(client.get("/loyalty/"))
+        return client
+
+    def test_takes_no_reward_for_points_of_the_other(self, unit, boris, old):
+        RewardFactory(code="spa-day", price=500, codes=["SPA-1"])
+        answer = old.post("/loyalty/rewards/spa-day/claim/", {"once": "0" * 32}, follow=True)
+        assert (of(boris), Claim.objects.count()) == ((1300, 0, 0, 0), 0)
+        assert "with your other account now" in text_of(answer)
+
+    def test_chooses_no_mails_of_the_other(self, boris, old):
+        old.post("/loyalty/mails/", {})
+        assert UnwantedMail.objects.count() == 0
+
+    def test_tells_no_birthday_of_the_other(self, boris, old):
+        save_birthday(member=member(boris), day=1, month=2, at=TODAY)
+        old.post("/loyalty/birthday/", {"day": 24, "month": 12})
+        assert list(Birthday.objects.values_list("member", "day", "month")) == [(member(boris).pk, 1, 2)]
+
+    def test_makes_no_link_that_it_never_sees(self, unit, boris, old):
+        SchemeFactory(program=unit.program)
+        assert "with your other account now" in text_of(old.post("/loyalty/invite/", follow=True))
+        assert Code.objects.count() == 0
+
+    def test_does_not_read_that_nobody_came_by_its_code(self, unit, client, boris, ada):
+        SchemeFactory(program=unit.program)
+        code = CodeFactory(member=member(ada)).code
+        bind(code=code, program_id=unit.program_id, user_id=a_user("priya@example.com").pk, at=TODAY)
+        merge(ada, boris)
+        client.force_login(ada)
+        assert "Nobody yet" not in text_of(client.get("/loyalty/invite/"))
 
 
 def test_merged_members_are_purged_like_others(boris, ada):

@@ -74,8 +74,10 @@ class MailsView(MailsPage, FormView):
 
     def form_valid(self, form: MailsForm) -> HttpResponse:
         at, offered = clock.now(), self.kinds(optional=True)
-        if member := joined(visit=self.request.loyalty, at=at):
-            unwanted = set(offered).difference(form.cleaned_data["wanted"])
-            choose_mails(member=member, unwanted=unwanted, offered=offered, at=at)
-            messages.success(self.request, pgettext("loyalty", "Your choice is saved."), fail_silently=True)
+        member = joined(visit=self.request.loyalty, at=at)
+        if member is None:
+            return redirect("loyalty:join")
+        unwanted = set(offered).difference(form.cleaned_data["wanted"])
+        choose_mails(member=member, unwanted=unwanted, offered=offered, at=at)
+        messages.success(self.request, pgettext("loyalty", "Your choice is saved."), fail_silently=True)
         return super().form_valid(form)
