@@ -46,8 +46,8 @@ def opening(*, sale: Sale, is_hidden: bool = False) -> str:
     if is_hidden:
         return pgettext("loyalty", "Not for sale at the moment")
     doors = sorted(sale.doors.all(), key=lambda door: (door.buys_from, -door.rank))
-    # Whom a hidden sale invites by name is nobody else's business.
-    doors = [door for door in doors if sale.mode == Sale.Mode.LOCK or (door.rank and door.segment_id is None)]
+    # Whom a sale invites by name is nobody else's business, where nobody else stands before its lock.
+    doors = [door for door in doors if sale.mode == Sale.Mode.LOCK or door.segment_id is None]
     told = [(for_whom(door=door), door.buys_from) for door in doors]
     if sale.public_from:
         told.append((pgettext("loyalty", "Everyone"), sale.public_from))

@@ -125,6 +125,17 @@ class TestWhatPagesSayOfIt:
         assert "€46.32" in text and "Your head start" in text
 
 
+    @pytest.mark.parametrize("mode", ["open", "hide"])
+    def test_names_members_where_every_member_comes_first(self, unit, carrier, mode):
+        a_sale(unit, carrier, doors=[(0, GOLD_FROM)], percent=20, mode=mode)
+        text = text_of(look("/loyalty/sales/", a_member_of(unit, SILVER), at=GOLD_FROM - SECOND))
+        assert "Members from 9 May · Everyone from 11 May" in text
+        Sale.objects.update(public_from=None)
+        forget_cache()
+        text = text_of(look("/loyalty/sales/", a_member_of(unit, GOLD), at=GOLD_FROM - SECOND))
+        assert "Members from 9 May" in text and "Invited members only" not in text
+
+
 class TestASaleThatCannotBe:
     @pytest.mark.parametrize("told", [{"percent": 0}, {"quota": 5}, {"per_member": 1}])
     def test_is_refused_by_form_and_table(self, unit, carrier, sale, told):
