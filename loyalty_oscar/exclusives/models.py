@@ -113,19 +113,25 @@ class Sale(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the row that is locked in step with the quota and with what is sold; its constraint refuses less."""
+        """
+        Keep the row that is locked in step with the quota and with what is sold; its constraint refuses to lower that
+        below what is sold. What another shop sold beyond it is counted as all.
+        """
         if self.published_at and (self.public_from is None or self.public_from > self.published_at):
             self.published_at = None  # it opens to everybody on another day
         with transaction.atomic(using=kwargs.get("using") or router.db_for_write(Sale, instance=self)):
             super().save(*args, **kwargs)
             counts = QuotaCounter.objects.using(self._state.db)
             count, _is_new = counts.select_for_update().get_or_create(sale=self)
-            counts.filter(pk=count.pk).update(quota=self.quota, taken=pieces_of(sale_id=self.pk, db=self._state.db))
+            taken = pieces_of(sale_id=self.pk, db=self._state.db)
+            if self.quota is not None and self.quota == count.quota:
+                taken = min(taken, self.quota)
+            counts.filter(pk=count.pk).update(quota=self.quota, taken=taken)
 
     def clean(self) -> None:
         """Say which dates and numbers do not fit."""
         taken = pieces_of(sale_id=self.pk) if self.pk and self.quota is not None else 0
-        if self.quota is not None and self.quota < taken:
+        if self.quota is not None and self.quota < taken and not self._keeps_quota():
             wrong = npgettext_lazy(
                 "loyalty",
                 "%(taken)d piece is taken already: choose that or more.",
@@ -141,6 +147,10 @@ class Sale(models.Model):
             raise ValidationError({"ends_at": wrong})
         if self.mode == self.Mode.OPEN:
             self._check_others()
+
+    def _keeps_quota(self) -> bool:
+        """Return whether there are as many pieces in all as before."""
+        return QuotaCounter.objects.filter(sale=self.pk, quota=self.quota).exists()
 
     def _check_others(self) -> None:
         """Say what a sale can't have whose products others buy at the normal price."""

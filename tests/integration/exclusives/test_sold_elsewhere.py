@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import transaction
@@ -120,6 +121,18 @@ class TestAnOrderThatWasSoldElsewhere:
         sync_orders(order_ids=[order.pk], at=GOLD_FROM + timedelta(hours=1))
         assert taken() == (1, 1)
         assert operations.oversold() == {}
+
+    def test_leaves_its_sale_to_be_ended_though_more_are_sold_than_there_are(self, unit, carrier, admitted, write):
+        sale = a_sale(unit, carrier, quota=2)
+        admitted(write, (carrier, 5))
+        sale.is_on = False
+        sale.clean()
+        sale.save()
+        assert taken() == (2, 5)
+        assert operations.miscounted() == {}
+        sale.quota = 1
+        with pytest.raises(ValidationError, match="5 pieces are taken already"):
+            sale.clean()
 
     def test_takes_nothing_of_a_sale_that_has_not_begun(self, unit, carrier, admitted, write):
         a_sale(unit, carrier, quota=10)
