@@ -15,6 +15,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.db import connections, transaction
+from django.db.models import Q
 from django.db.models.signals import pre_delete
 from django.shortcuts import redirect
 from django.utils.translation import pgettext
@@ -62,7 +63,8 @@ def erase(*, member: Member, at: datetime) -> None:
     """
     Make a member a pseudonym: no user, no typed words, no birthday, nothing waiting to be sent. Sums stay as they are.
 
-    Points set aside are given back first. One transaction; called again it changes nothing.
+    Points set aside are given back first. Who was merged into the member is the same person and goes along: whoever
+    keeps that login begins anew. One transaction; called again it changes nothing.
     """
     with transaction.atomic(using=write_db()):
         for hold in Hold.objects.using(write_db()).filter(account__member=member, state=Hold.State.OPEN):
@@ -80,6 +82,8 @@ def erase(*, member: Member, at: datetime) -> None:
             forget_address(user_id=member.user_id)
         erasures.tell(member=member, at=at)
         Member.objects.using(write_db()).filter(pk=member.pk, erased_at=None).update(user=None, erased_at=at)
+        for one in Member.objects.using(write_db()).filter(merged_into=member, erased_at=None).order_by("pk"):
+            erase(member=one, at=at)
 
 
 def erase_person(*, user_id: Any, at: datetime) -> None:
@@ -101,7 +105,8 @@ def lock_person(*, user_id: Any) -> list[Any]:
     # An order refers to its basket and holds its key when it commits: it must not wait for us, hence `no_key`.
     locked = baskets.select_for_update(no_key=has.has_select_for_no_key_update)
     found = list(locked.filter(owner_id=user_id, status__in=("Open", "Frozen")).order_by("pk").only("pk"))
-    accounts = Account.objects.using(write_db()).filter(member__user_id=user_id)
+    mine = Q(member__user_id=user_id) | Q(member__merged_into__user_id=user_id)
+    accounts = Account.objects.using(write_db()).filter(mine)
     lock_many(account_ids=list(accounts.values_list("pk", flat=True)))
     return found
 

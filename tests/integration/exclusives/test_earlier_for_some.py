@@ -124,7 +124,6 @@ class TestWhatPagesSayOfIt:
         text = text_of(look(PAGE, a_member_of(unit, GOLD), at=GOLD_FROM))
         assert "€46.32" in text and "Your head start" in text
 
-
     @pytest.mark.parametrize("mode", ["open", "hide"])
     def test_names_members_where_every_member_comes_first(self, unit, carrier, mode):
         a_sale(unit, carrier, doors=[(0, GOLD_FROM)], percent=20, mode=mode)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.journeys.carrying import carry_out
@@ -635,6 +636,34 @@ class TestThePagesOfTheOldLogin:
         merge(ada, boris)
         client.force_login(ada)
         assert "Nobody yet" not in text_of(client.get("/loyalty/invite/"))
+
+
+class TestOnceTheOneWhoStaysHasLeft:
+    """The person is forgotten with all that was one; whoever goes on with the old login begins anew."""
+
+    def test_the_old_login_is_a_new_member_with_its_next_order(self, client, boris, ada):
+        old = member(ada)
+        merge(ada, boris)
+        get_user_model().objects.get(pk=boris.pk).delete()
+        buy(ada, (a_product(price="20.00"), 1), on=LATER)
+        assert of(ada) == (0, 20, 0, 0)
+        assert member(ada) != old and member(ada).merged_into is None
+        old.refresh_from_db()
+        assert (old.user, old.erased_at is not None) == (None, True)
+        client.force_login(ada)
+        assert "with your other account" not in text_of(client.get("/loyalty/"))
+        assert_clean()
+
+    def test_what_the_old_login_had_ordered_before_still_answers_to_a_return(self, boris, ada):
+        order = buy(ada, (a_product(price="50.00"), 2), on=TODAY)
+        merge(ada, boris)
+        there = account(boris)
+        get_user_model().objects.get(pk=boris.pk).delete()
+        buy(ada, (a_product("Bowl", "20.00"), 1), on=LATER)
+        send_back(order, 1, on=LATER_STILL)
+        there.refresh_from_db()
+        assert (there.available, there.pending, of(ada)) == (1300, 50, (0, 20, 0, 0))
+        assert_clean()
 
 
 def test_merged_members_are_purged_like_others(boris, ada):
