@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils.translation import pgettext
 
-from loyalty_oscar.program import money, words
+from loyalty_oscar.program import clock, money, words
 from loyalty_oscar.referrals.models import Referral
+from loyalty_oscar.referrals.operations import verdict_now
 from loyalty_oscar.referrals.queries import about_newcomer, scheme_of, schemes
+from loyalty_oscar.referrals.rules import ALLOW, BLOCK
 
 from ..notices.letters import first_name
 from ..storefront.visit import Visit
@@ -19,8 +23,8 @@ from .pending_codes import carried, inviter, is_due
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gift:
     """
-    What waits for somebody: from whom (a first name, or nothing), how many points or which reward (`in_words`), and for
-    what order at least.
+    What waits for somebody: from whom (a first name, or nothing), how many points or which reward (`in_words`), for
+    what order at least, and whether it `is_sure`, or somebody looks at it first.
     """
 
     name: str
@@ -28,10 +32,13 @@ class Gift:
     in_words: str
     least_minor: int
     currency: str
+    is_sure: bool = True
 
     @property
     def text(self) -> str:
         """ "Boris invites you: 150 paws with your first order from 25.00 €." """
+        if not self.is_sure:
+            return looked_at(said={"name": self.name, "points": self.in_words})
         parts = {"name": self.name, "points": self.in_words}
         parts["least"] = money.in_words(minor=self.least_minor, currency=self.currency)
         if not self.name:
@@ -45,19 +52,21 @@ def gift_of(*, request: Any) -> Gift | None:
     """
     Return what waits for this visitor: by the code that the visit carries, or by the tie to whoever brought them.
 
-    Nothing is asked of strangers without a code, nor where nobody invites; one query of members.
+    Nothing is asked of strangers without a code, nor where nobody ever invited; one query of members, more of who was
+    brought.
     """
     visit = request.loyalty
-    scheme = scheme_of(program_id=visit.unit.program_id) if visit.unit and visit.is_earning else None
-    if scheme is None:
+    if visit.unit is None or not visit.is_earning:
         return None
-    if not request.user.is_authenticated:
-        codes = carried(request=request) if is_due(request=request) else []
-        return _gift(visit, scheme, inviter(request=request)) if codes and scheme.promise("newcomer") else None
-    row = referral_of(visit=visit)
-    if row is None or row.state != Referral.State.INVITED or not row.promise("newcomer"):
+    if request.user.is_authenticated:
+        row = referral_of(visit=visit)
+        waits = row is not None and row.state == Referral.State.INVITED
+        return _gift_of_newcomer(visit, row) if waits else None
+    scheme = scheme_of(program_id=visit.unit.program_id)
+    codes = carried(request=request) if scheme and is_due(request=request) else []
+    if not codes or not scheme.promise("newcomer"):
         return None
-    return _gift(visit, row, first_name(user=row.giver.user))
+    return _gift(visit, scheme, inviter(request=request), is_sure=not scheme.is_approved)
 
 
 def referral_of(*, visit: Visit) -> Referral | None:
@@ -68,7 +77,28 @@ def referral_of(*, visit: Visit) -> Referral | None:
     return visit.once(key="referral", load=lambda: about_newcomer(member_id=member_id))
 
 
-def _gift(visit: Any, told: Any, name: str) -> Gift:
+def verdict_of(*, visit: Visit, referral: Referral) -> str:
+    """Return what the checks say before the order, as they will say after it. Ten queries, for who was brought."""
+    load = partial(verdict_now, referral=referral, at=clock.now())
+    return visit.once(key=("referral-verdict", referral.pk), load=load)
+
+
+def looked_at(*, said: Mapping[str, str]) -> str:
+    """Return "Boris invited you: that can bring 150 paws more. We check it first." """
+    if said["name"]:
+        return pgettext("loyalty", "%(name)s invited you: that can bring %(points)s more. We check it first.") % said
+    return pgettext("loyalty", "A friend invited you: that can bring %(points)s more. We check it first.") % said
+
+
+def _gift_of_newcomer(visit: Visit, row: Referral) -> Gift | None:
+    """Return what was promised to who was brought; nothing where the checks say that it will not come."""
+    verdict = verdict_of(visit=visit, referral=row) if row.promise("newcomer") else BLOCK
+    if verdict == BLOCK:
+        return None
+    return _gift(visit, row, first_name(user=row.giver.user), is_sure=verdict == ALLOW)
+
+
+def _gift(visit: Any, told: Any, name: str, is_sure: bool) -> Gift:
     """Return it as a scheme promises it to newcomers, or as it was promised to one."""
     unit = visit.unit
     return Gift(
@@ -77,6 +107,7 @@ def _gift(visit: Any, told: Any, name: str) -> Gift:
         in_words=words.promised(unit=unit, row=told, prefix="newcomer_"),
         least_minor=max(1, told.least_minor),
         currency=unit.program.currency,
+        is_sure=is_sure,
     )
 
 
@@ -93,6 +124,5 @@ def missing(*, gift: Gift, basket: Any) -> str:
 
 def welcome(*, referral: Referral, visit: Any) -> str:
     """Return what a newcomer reads after registering by an invitation; nothing where that brings a newcomer nothing."""
-    if not referral.promise("newcomer"):
-        return ""
-    return _gift(visit, referral, first_name(user=referral.giver.user)).text
+    gift = _gift_of_newcomer(visit, referral)
+    return gift.text if gift else ""

@@ -11,14 +11,13 @@ from django.utils.translation import pgettext
 from loyalty_oscar.kernel.facts import Purchase
 from loyalty_oscar.program import money, words
 from loyalty_oscar.referrals.models import Referral
-from loyalty_oscar.referrals.operations import verdict_now
 from loyalty_oscar.referrals.queries import schemes
 from loyalty_oscar.referrals.rules import ALLOW, BLOCK
 
 from ..notices.letters import first_name
 from ..storefront.promised import PromisedPart, purchase_gifts
 from ..storefront.visit import Visit
-from .gift import referral_of
+from .gift import looked_at, referral_of, verdict_of
 
 
 class InvitationGift:
@@ -35,7 +34,7 @@ class InvitationGift:
         row = referral_of(visit=visit)
         if row is None or row.order_id is not None or not row.promise("newcomer"):
             return ()
-        if (verdict := verdict_of(visit=visit, referral=row, at=at)) == BLOCK:
+        if (verdict := verdict_of(visit=visit, referral=row)) == BLOCK:
             return ()
         said, least = _said(visit, row), max(1, row.least_minor)
         if purchase.currency != row.program.currency:
@@ -44,7 +43,7 @@ class InvitationGift:
         if missing > 0:
             return [PromisedPart(points=row.newcomer_points, text=_to_go(said, missing, row), is_sure=False)]
         if verdict != ALLOW:
-            return [PromisedPart(points=row.newcomer_points, text=_looked_at(said), is_sure=False)]
+            return [PromisedPart(points=row.newcomer_points, text=looked_at(said=said), is_sure=False)]
         return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
 
     def came(self, *, order: Any, visit: Visit, at: datetime) -> Sequence[PromisedPart]:
@@ -59,16 +58,11 @@ class InvitationGift:
         if row.state == Referral.State.REWARDED:
             return [PromisedPart(points=row.newcomer_points, text=with_invitation(said=said))]
         if row.state == Referral.State.REVIEW:
-            return [PromisedPart(points=row.newcomer_points, text=_looked_at(said), is_sure=False)]
+            return [PromisedPart(points=row.newcomer_points, text=looked_at(said=said), is_sure=False)]
         return ()
 
 
 purchase_gifts.register("referrals", order=20)(InvitationGift())
-
-
-def verdict_of(*, visit: Visit, referral: Referral, at: datetime) -> str:
-    """Return what the checks say before the order, as they will say after it. Ten queries, for who was brought."""
-    return visit.once(key="referral-verdict", load=lambda: verdict_now(referral=referral, at=at))
 
 
 def _said(visit: Visit, row: Referral) -> dict[str, str]:
@@ -91,9 +85,3 @@ def _to_go(said: dict[str, str], missing: int, row: Referral) -> str:
     if said["name"]:
         return pgettext("loyalty", "%(name)s invited you: order for %(amount)s more and get %(points)s on top.") % told
     return pgettext("loyalty", "A friend invited you: order for %(amount)s more and get %(points)s on top.") % told
-
-
-def _looked_at(said: dict[str, str]) -> str:
-    if said["name"]:
-        return pgettext("loyalty", "%(name)s invited you: that can bring %(points)s more. We check it first.") % said
-    return pgettext("loyalty", "A friend invited you: that can bring %(points)s more. We check it first.") % said

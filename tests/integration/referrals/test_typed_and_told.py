@@ -198,6 +198,35 @@ class TestTheGift:
         client.force_login(priya)
         assert numbers(client.get(ACCOUNT), "gift") == [100]
 
+    def test_is_told_to_who_came_before_inviting_was_switched_off(self, club, client):
+        priya = a_user("priya@example.com")
+        bring(club, priya)
+        club.scheme.is_on = False
+        club.scheme.save()
+        client.force_login(priya)
+        assert numbers(client.get(ACCOUNT), "gift") == [100]
+
+    def test_is_none_of_who_bought_here_before(self, club, client, settings):
+        settings.LOGIN_REDIRECT_URL = "/catalogue/"
+        order = buy(a_user("somebody@example.com"), (a_product(), 1), on=day(2, 1))
+        type(order).objects.filter(pk=order.pk).update(user=None, guest_email="priya@example.com")
+        client.get(named(club))
+        register(client)
+        assert Referral.objects.count() == 1
+        assert "invites you" not in text_of(client.get("/catalogue/"))
+        assert numbers(client.get(ACCOUNT), "gift") == []
+
+    def test_is_not_promised_where_somebody_looks_first(self, club, client):
+        club.scheme.is_approved = True
+        club.scheme.save()
+        client.get(named(club))
+        client.post(reverse("basket:add", args=[a_product(price="24.90").pk]), {"quantity": 1})
+        said = text_of(client.get(BASKET))
+        assert GIFT not in said and "that can bring 100 paws more. We check it first." in said
+        register(client)
+        said = text_of(client.get(ACCOUNT))
+        assert GIFT not in said and "that can bring 100 paws more. We check it first." in said
+
     def test_costs_strangers_without_a_code_nothing_and_members_one_query(
         self, club, client, django_assert_num_queries
     ):
