@@ -11,8 +11,10 @@ from typing import Any
 from django.db.models import Q
 from oscar.core.loading import get_model
 
+from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.money import to_minor
+from loyalty_oscar.program.queries import shown_units
 
 from ..models import PriceSpan
 from ..orders.facts import gather_orders
@@ -31,7 +33,7 @@ class Saved:
 
 def saved_by(*, user_id: Any, program: Program, since: datetime, at: datetime) -> Saved:
     """
-    Return what somebody saved since a moment with orders that stand, of pieces that were kept.
+    Return what somebody saved since a moment with orders of a program that stand, of pieces that were kept.
 
     A price counts where it was one for a level at the time the order was placed, by what everybody paid then. At most
     eight queries.
@@ -39,15 +41,20 @@ def saved_by(*, user_id: Any, program: Program, since: datetime, at: datetime) -
     orders = get_model("order", "Order").objects.filter(
         user_id=user_id, date_placed__gte=since, date_placed__lte=at, currency=program.currency
     )
-    dates = dict(standing(orders=orders).values_list("pk", "date_placed"))
-    if not dates:
+    placed = dict(standing(orders=orders).values_list("pk", "date_placed"))
+    if not placed:
         return Saved()
-    return Saved(prices=_by_prices(dates, program, at), **_by_offers(dates, program.currency))
+    units = {unit.pk for unit in shown_units() if unit.program_id == program.pk}
+    bought = [one for one in gather_orders(order_ids=placed, set_codes=(), at=at) if one.unit_id in units]
+    if not bought:
+        return Saved()
+    dates = {one.order_id: placed[one.order_id] for one in bought}
+    return Saved(prices=_by_prices(bought, dates, program), **_by_offers(dates, program.currency))
 
 
-def _by_prices(dates: dict[int, datetime], program: Program, at: datetime) -> int:
+def _by_prices(bought: Iterable[OrderFacts], dates: dict[int, datetime], program: Program) -> int:
     kept: dict[int, int] = defaultdict(int)
-    for facts in gather_orders(order_ids=dates, set_codes=(), at=at):
+    for facts in bought:
         for line in facts.purchase.lines:
             left = line.quantity - line.gone
             for line_id, pieces in line.rows:

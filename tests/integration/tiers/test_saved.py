@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from django.contrib.sites.models import Site
 from django.urls import reverse
 from oscar.core.loading import get_model
 
@@ -11,6 +12,7 @@ from loyalty_oscar.shop.models import PriceSpan
 from loyalty_oscar.shop.tiers.conditions import PROXY
 from loyalty_oscar.shop.tiers.saved import Saved, saved_by
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProgramFactory
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, send_back, text_of
 
 from .ladders import a_ladder
@@ -106,3 +108,16 @@ class TestOffersForLevels:
         discount.objects.create(**told, category=discount.BASKET, amount="1.10")
         discount.objects.create(order=order, offer_id=offer.pk + 1, category=discount.BASKET, amount="9.99")
         assert saved(user, club) == Saved(delivery=490, offers=110)
+
+    def test_save_nothing_here_with_orders_of_another_program(self, club):
+        there = Site.objects.create(domain="there.example", name="There")
+        ProgramFactory(code="there", is_default=False, sites=[there], live__at=NEW_YEAR)
+        condition = get_model("offer", "Condition").objects.create(proxy_class=PROXY, value=1)
+        benefit = get_model("offer", "Benefit").objects.create(type="Shipping fixed price", value=0)
+        offer = get_model("offer", "ConditionalOffer").objects.create(
+            name="Free delivery", condition=condition, benefit=benefit
+        )
+        user, discount = a_user(), get_model("order", "OrderDiscount")
+        order = buy(user, (a_product("Bone", "18.00"), 1), on=day(5, 1), site=there)
+        discount.objects.create(order=order, offer_id=offer.pk, category=discount.SHIPPING, amount="4.90")
+        assert saved(user, club) == Saved()
