@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Happening, Topic, announce_many, topics
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, State
 from loyalty_oscar.program.registries import facts
 from loyalty_oscar.program.segments import segments_by_member
 
@@ -64,11 +64,12 @@ def key_of(*, row: Reminder) -> str:
 
 def tell(*, at: datetime) -> Iterator[int]:
     """
-    Announce sales that have opened to those who asked; yields to how many.
+    Announce sales that have opened to those who asked; yields to how many. A program that serves nobody has no pages.
 
     Two who do this at once tell everybody once: each locks the rows it tells, and the key of an event comes once.
     """
     waiting = Reminder.objects.using(write_db()).filter(told_at=None, sale__is_on=True)
+    waiting = waiting.exclude(sale__program__state__in=(State.DRAFT, State.CLOSED))
     sale_ids = sorted(set(waiting.order_by().values_list("sale_id", flat=True)))
     for sale in Sale.objects.using(write_db()).filter(pk__in=sale_ids).prefetch_related(with_doors()).order_by("pk"):
         last = 0

@@ -191,6 +191,13 @@ class TestTheMessage:
         run(GOLD_FROM + SECOND)
         assert len(letters()) == 1
 
+    def test_does_not_leave_once_the_program_is_closed(self, unit, sale):
+        press(a_member_of(unit, SILVER))
+        Program.objects.update(state="closed")
+        forget_cache()
+        run(PUBLIC_FROM)
+        assert (letters(), Reminder.objects.get().told_at) == ([], None)
+
     def test_does_not_leave_where_the_door_has_closed_meanwhile(self, unit, sale):
         gold = a_member_of(unit, GOLD)
         press(gold)
