@@ -47,9 +47,9 @@ def ways(*, code: Code, program: Program, request: Any) -> dict[str, Any]:
     """Return the link, the words that go with it, and the addresses that open another program with both."""
     site = site_of(member=code.member, site_id=get_current_site(request).pk)
     link = absolute(site=site, path=path_of(code=code))
-    text = _text(scheme_of(program_id=program.pk))
-    text %= {"program": program.name, "shop": site.name}
-    both, subject = quote(f"{text} {link}", safe=""), quote(text.split(". ")[0], safe="")
+    said, names = _text(scheme_of(program_id=program.pk)), {"program": program.name, "shop": site.name}
+    text, subject = said % names, quote(said.split(". ")[0] % names, safe="")
+    both = quote(f"{text} {link}", safe="")
     return {
         "code": code.code,
         "name": first_name(user=code.member.user),

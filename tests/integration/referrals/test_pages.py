@@ -58,6 +58,11 @@ class TestTheMembersPage:
             assert club.code in told[way]
             assert " " not in told[way]
 
+    def test_writes_a_subject_that_is_a_whole_sentence(self, page, club):
+        club.unit.program.name = "St. Paw Club"
+        club.unit.program.save()
+        assert "subject=I%20am%20in%20the%20St.%20Paw%20Club%20of%20" in page().context["mail"]
+
     def test_draws_a_qr_code_that_holds_the_link_without_a_style(self, page):
         drawn = str(page().context["qr"])
 
