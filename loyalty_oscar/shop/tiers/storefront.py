@@ -272,7 +272,7 @@ def _words(ladder: Ladder, found: TierProgress, unit: Unit) -> dict[str, Any]:
 
     end = _day(ladder, found.ends_at) if found.ends_at else ""
     above = found.next_tier
-    said: dict[str, Any] = {"missing": ""}
+    said: dict[str, Any] = {"missing": "", "is_highest": found.tier == ladder.known_tiers[-1]}
     if above:
         whole, safe = above.threshold, max(0, found.value - found.unsafe)
         said |= {

@@ -193,6 +193,21 @@ class TestTheLevelCard:
         assert "Your level: Gold" in page and "This is the highest level." in page
         assert "more by" not in page
 
+    def test_says_of_no_level_that_it_is_the_highest_though_no_order_lifts_to_another(self, visit):
+        ladder, user = a_ladder(), a_user()
+        Tier.objects.filter(rank__gte=2).update(threshold=None)
+        buy(user, (a_product("Bed", "30.00"), 1), on=day(3, 1))
+        assert "Your level: Bronze" in text_of(visit("/loyalty/", user))
+        assert "This is the highest level." not in text_of(visit("/loyalty/", user))
+        hand(ladder, user, 3, until=None, at=day(3, 2))
+        assert "This is the highest level." in text_of(visit("/loyalty/", user))
+        Tier.objects.update(threshold=None)
+        forget_cache()
+        stranger = a_user("stranger@example.com")
+        text = text_of(visit("/loyalty/", stranger)) + text_of(visit("/loyalty/levels/", stranger))
+        assert "No level yet" in text and "You have no level yet." in text
+        assert "This is the highest level." not in text and "Every order takes you nearer." not in text
+
     @pytest.mark.parametrize(
         ("metric", "thresholds", "said"),
         [
