@@ -18,7 +18,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.events import Topic, announce, topics
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import member_of, read_versions
+from loyalty_oscar.program.queries import goes_on_as, read_versions
 from loyalty_oscar.program.registries import facts
 
 from . import rules
@@ -73,7 +73,7 @@ def bind(*, code: str, program_id: int, user_id: Any, at: datetime, came_at: dat
     if giver is None or scheme is None or giver.member.user_id == user_id:
         return None
     with transaction.atomic(using=write_db()):
-        known = member_of(program_id=program_id, user_id=user_id)
+        known = goes_on_as(user_id=user_id).filter(program=program_id).first()
         if not rules.can_bring(giver=_since(giver.member), newcomer=_since(known) if known else (at, sys.maxsize)):
             return None
         newcomer = known or _new_member(scheme.program, user_id, at)

@@ -15,6 +15,7 @@ from oscar.apps.customer.signals import user_registered
 from oscar.core.loading import get_model
 
 from loyalty_oscar import extend
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.referrals.models import Referral, Scheme
@@ -23,6 +24,7 @@ from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.referrals import pending_codes
 from loyalty_oscar.shop.referrals.pending_codes import COOKIE, KEY, SALT, take
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import MemberFactory
 from tests.storefront import TODAY, a_club, a_product, a_user, buy, day, text_of
 
 from .friendly import an_inviting_club, bring, code_for, landing, points, register
@@ -311,4 +313,15 @@ class TestAMember:
         client.get(landing(late))
 
         assert not Member.objects.filter(user=stranger).exists()
+        assert not Referral.objects.exists()
+
+    def test_who_was_merged_is_no_newcomer_by_the_old_login(self, club):
+        old, other = a_user("boris@elsewhere.example"), a_user("zoe@example.com")
+        younger = code_for(other, club.unit, joined=day(2, 1))
+        member = MemberFactory(program=club.unit.program, user=old, joined_at=day(3, 1))
+        boris = Member.objects.get(user=club.boris)
+        merge(member=member, into=boris, actor="staff:1", at=day(3, 2))
+
+        assert bring(club, old, at=day(3, 3)) is None  # Nobody brings themselves,
+        assert bring(club, old, code=younger, at=day(3, 3)) is None  # nor a younger member an older one.
         assert not Referral.objects.exists()
