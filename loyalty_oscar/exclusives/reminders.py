@@ -64,12 +64,13 @@ def key_of(*, row: Reminder) -> str:
 
 def tell(*, at: datetime) -> Iterator[int]:
     """
-    Announce sales that have opened to those who asked; yields to how many. A program that serves nobody has no pages.
+    Announce sales that have opened to those who asked; yields to how many. A program that serves nobody has no pages,
+    and for who was merged into another member that one waits.
 
     Two who do this at once tell everybody once: each locks the rows it tells, and the key of an event comes once.
     """
     waiting = Reminder.objects.using(write_db()).filter(told_at=None, sale__is_on=True)
-    waiting = waiting.exclude(sale__program__state__in=(State.DRAFT, State.CLOSED))
+    waiting = waiting.exclude(sale__program__state__in=(State.DRAFT, State.CLOSED)).filter(member__merged_into=None)
     sale_ids = sorted(set(waiting.order_by().values_list("sale_id", flat=True)))
     for sale in Sale.objects.using(write_db()).filter(pk__in=sale_ids).prefetch_related(with_doors()).order_by("pk"):
         last = 0

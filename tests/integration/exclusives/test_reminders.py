@@ -11,6 +11,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.exclusives import reminders
 from loyalty_oscar.exclusives.models import Door, Reminder, Sale
 from loyalty_oscar.kernel.periods import start_of_day
+from loyalty_oscar.ledger.operations import merge, unmerge
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Delivery, Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
@@ -190,6 +191,18 @@ class TestTheMessage:
         give(Member.objects.get(user=silver), GOLD, at=GOLD_FROM + SECOND)
         run(GOLD_FROM + SECOND)
         assert len(letters()) == 1
+
+    def test_comes_once_to_members_who_are_one_by_now(self, unit, sale):
+        silver, other = a_member_of(unit, SILVER), a_member_of(unit, 0)
+        for user in (silver, other):
+            press(user)
+        gone, stays = Member.objects.get(user=other), Member.objects.get(user=silver)
+        row = merge(member=gone, into=stays, actor="staff:1", at=BEFORE + SECOND)
+        run(PUBLIC_FROM)
+        assert [letter.to for letter in letters()] == [[silver.email]]
+        unmerge(merge=row, actor="staff:1", at=PUBLIC_FROM + SECOND)
+        run(PUBLIC_FROM + 2 * SECOND)
+        assert [letter.to for letter in letters()] == [[silver.email], [other.email]]
 
     def test_does_not_leave_once_the_program_is_closed(self, unit, sale):
         press(a_member_of(unit, SILVER))
