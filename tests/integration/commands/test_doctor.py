@@ -293,6 +293,8 @@ class TestTheStateOfThings:
         assert [level for level, _text in found("jobs")] == [Level.WARNING]  # One is late, the others are called.
         JobRun.objects.update(started_at=at - timedelta(hours=30))
         assert {level for level, _text in found("jobs")} == {Level.ERROR}
+        JobRun.objects.filter(name="sweep").update(error="no luck")  # The last call of all failed at one of them.
+        assert {level for level, _text in found("jobs")} == {Level.ERROR}
 
     def test_names_jobs_that_never_ran_failed_or_are_late(self):
         at = clock.now()

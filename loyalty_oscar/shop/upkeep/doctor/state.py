@@ -132,7 +132,9 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
             text += f" (it last went well {timesince(row.good_at, at)} ago)"
         texts.append(text)
     often = [job.name for job in jobs.JOBS if not job.nightly]
-    is_called = set(often) - {*never, *(row.name for row in late)} or not begun.filter(earns_from__lte=at - LATE)
+    # Also where a last call failed: what did not run since is not called any more.
+    lately = {row.name for row in ran.values() if row.started_at >= at - LATE}
+    is_called = lately.intersection(often) or not begun.filter(earns_from__lte=at - LATE)
     level = Level.WARNING if is_called else Level.ERROR
     for text in texts:
         yield Finding(level=level, about="jobs", text=text, hint=hint)
