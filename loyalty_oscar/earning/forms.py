@@ -329,6 +329,10 @@ class RuleFormBase(forms.ModelForm):
         found = give_back(rule=stored, unit=self.unit, at=clock.now()) if stored else None
         return found or Decimal(0)
 
+    def _stored(self, name: str) -> Any:
+        """Return what a rule stores of a field already; nothing of a new one, though it is a copy."""
+        return self.initial.get(name) if self.instance.pk else None
+
     def _clean_code(self, data: dict[str, Any]) -> None:
         if self.instance.pk:
             return
@@ -354,7 +358,7 @@ class RuleFormBase(forms.ModelForm):
     def _refuse_over(self, data: dict[str, Any]) -> None:
         """Refuse a last day that has passed of a rule in force; one that is stored already stays."""
         last, today = data.get("last"), periods.local_day(at=clock.now(), zone=self.unit.program.time_zone)
-        if data.get("is_on") and last and last < today and last != self.initial.get("last"):
+        if data.get("is_on") and last and last < today and last != self._stored("last"):
             self.add_error("last", OVER)
 
     def _clean_start(self, data: dict[str, Any]) -> None:
@@ -384,13 +388,13 @@ class RuleFormBase(forms.ModelForm):
 
     def _clean_level(self, data: dict[str, Any]) -> None:
         level = data.get("level")
-        if level and level != self.initial.get("level") and level not in levels(program_id=self.unit.program_id):
+        if level and level != self._stored("level") and level not in levels(program_id=self.unit.program_id):
             text = pgettext("loyalty", "“%(program)s” has no such level.") % {"program": self.unit.program}
             self.add_error("level", text)
         segment = data.get("segment")
         if (
             segment
-            and segment != self.initial.get("segment")
+            and segment != self._stored("segment")
             and segment not in segment_names(program_id=self.unit.program_id)
         ):
             text = pgettext("loyalty", "“%(program)s” has no such group of members.") % {"program": self.unit.program}

@@ -8,7 +8,11 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule, take_back_version
 from loyalty_oscar.earning.queries import rule_book
 from loyalty_oscar.kernel.errors import NotAllowed
+from loyalty_oscar.program.models import Segment
+from loyalty_oscar.program.operations import touch_version
 from loyalty_oscar.testing import clock
+from tests.integration.tiers.ladders import a_ladder
+from tests.once import a_program
 from tests.storefront import TODAY, a_club_without_rules, day
 
 from .test_rules import ADD, page, read_back, typed
@@ -132,6 +136,45 @@ class TestACopy:
         assert (new.params, new.conditions, new.is_on) == (old.params, old.conditions, False)
         assert (copy.name, copy.unit, copy.budget.taken, rule.versions.count()) == ("Copy of Tried", unit, 0, 1)
         assert gives(unit, TODAY) == [5]
+
+    def test_in_force_is_refused_with_a_day_that_is_over(self, root, unit):
+        ended = [{"code": "dates", "params": {"last": "2020-01-01"}}]
+        told = {"code": "tried", "name": "Tried", "type": "per-unit", "params": {"points": 5}, "narrowed": ended}
+        rule = save_rule(unit=unit, actor="system", at=day(1, 1), **told)
+        url = root.get(page(rule)).context["copy_url"]
+        data = Form(root.get(url).content.decode()).data
+        answer = root.post(url, {**data, "is_on": "on"})
+        errors = {"last": ["That is over already. Choose a later day, or switch it off."]}
+        assert answer.context["adminform"].form.errors == errors
+        assert root.post(url, data).status_code == 302
+
+    def test_is_for_levels_and_groups_of_its_own_program_alone(self, root, unit):
+        a_ladder(unit=unit)
+        group = Segment.objects.create(program=unit.program, code="vip", name="VIP", kind=Segment.Kind.LIST)
+        narrowed = [
+            {"code": "tier", "params": {"rank": 2}},
+            {"code": "segment", "params": {"segment": group.pk}},
+        ]
+        told = {"code": "tried", "name": "Tried", "type": "per-unit", "params": {"points": 5}, "narrowed": narrowed}
+        rule = save_rule(unit=unit, actor="system", at=day(1, 1), **told)
+        other = a_program(code="other", name="Other", is_default=False)
+        url = root.get(page(rule)).context["copy_url"]
+        answer = root.post(url, {**Form(root.get(url).content.decode()).data, "unit": other.pk})
+        assert answer.context["adminform"].form.errors == {
+            "level": ["“Other” has no such level."],
+            "segment": ["“Other” has no such group of members."],
+        }
+
+    def test_asks_for_another_level_where_that_of_the_rule_is_gone(self, root, unit):
+        ladder = a_ladder(unit=unit)
+        told = {"code": "tried", "name": "Tried", "type": "per-unit", "params": {"points": 5}}
+        narrowed = [{"code": "tier", "params": {"rank": 2}}]
+        rule = save_rule(unit=unit, actor="system", at=day(1, 1), narrowed=narrowed, **told)
+        ladder.tiers.get(rank=2).delete()
+        touch_version(program_id=unit.program_id)
+        url = root.get(page(rule)).context["copy_url"]
+        answer = root.post(url, Form(root.get(url).content.decode()).data)
+        assert list(answer.context["adminform"].form.errors) == ["level"]
 
     @pytest.mark.parametrize("key", ["", "0", "x", "-1", "9" * 30])
     def test_of_nothing_is_a_new_rule(self, root, unit, key):
