@@ -1,7 +1,7 @@
 """Files of staff: balances from another system, and points for many. Every row is checked before one is written."""
 
 from .before import ImportRow
-from .checking import Balances, read
+from .checking import Balances, read, read_known
 from .giving import GiftRow, Gifts, give_all, left_today, read_gifts, undo_all
 from .posting import is_there, post, undo
 from .sheet import BadFile, name_of
@@ -19,6 +19,7 @@ __all__ = [
     "post",
     "read",
     "read_gifts",
+    "read_known",
     "undo",
     "undo_all",
 ]

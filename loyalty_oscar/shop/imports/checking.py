@@ -55,17 +55,35 @@ def read(*, content: bytes, program: Program, at: datetime) -> Balances:
     """
     if program.state in (State.CLOSING, State.CLOSED):
         raise NotAllowed(f"“{program.name}” is {program.state}; nothing is brought into it any more")
-    rows = list(cells(content=content))
-    people, name = _people(rows), name_of(content=content)
-    ids = {pk for found in people.values() for pk in found}
-    check = _Check(program=program, at=at, people=people, members=_members(program), before=Before(program, ids, name))
-    found = [row for row in (check.row(number, cells) for number, cells in rows) if row]
+    name, check, found = _checked(content, program, at, _members(program))
     if check.errors:
         raise BadFile(check.errors)
     new = tuple(row for row in found if not check.before.knows(row))
     known = tuple(row for row in found if check.before.knows(row))
     warnings = [text for row in found if (text := check.before.warning(row))]
     return Balances(name=name, program=program, rows=new, known=known, warnings=tuple(warnings))
+
+
+def read_known(*, content: bytes, program: Program, at: datetime) -> Balances:
+    """
+    Return what of a file was brought along before, for who takes it back; writes nothing.
+
+    Rows that cannot be read now (somebody has left since) are passed over, each with a warning.
+    """
+    name, check, found = _checked(content, program, at, None)
+    known = tuple(row for row in found if check.before.knows(row))
+    return Balances(name=name, program=program, rows=(), known=known, warnings=tuple(check.errors))
+
+
+def _checked(
+    content: bytes, program: Program, at: datetime, members: set[Any] | None
+) -> tuple[str, _Check, list[ImportRow]]:
+    """Return the name of a file, its check with every mistake, and its sound rows."""
+    rows = list(cells(content=content))
+    people, name = _people(rows), name_of(content=content)
+    ids = {pk for found in people.values() for pk in found}
+    check = _Check(program=program, at=at, people=people, members=members, before=Before(program, ids, name))
+    return name, check, [row for row in (check.row(number, cells) for number, cells in rows) if row]
 
 
 def _people(rows: list[Numbered]) -> dict[str, list[Any]]:

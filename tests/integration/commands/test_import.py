@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
 from loyalty_oscar.program.models import Member, Program, Unit
+from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.shop.imports import post, read
 from loyalty_oscar.testing import allow_purge, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
@@ -293,6 +295,21 @@ class TestAnUndo:
         assert sorted(Account.objects.values_list("available", flat=True)) == [0, 7]
         manage("import", file(GOOD))
         assert sorted(Account.objects.values_list("available", flat=True)) == [0, 7]
+
+    def test_takes_back_the_rest_where_somebody_has_left_since(self, file):
+        manage("import", file(GOOD))
+        with allow_purge():
+            get_user_model().objects.get(username="ann").delete()
+        said = manage("import", file(GOOD), "--undo")
+        assert (said.code, "1 balances taken back." in said.out) == (0, True)
+        assert "row 2, email: nobody here is 'ann@example.com'" in said.err
+        assert Account.objects.get(member__user__username="ben").available == 0
+
+    def test_takes_back_while_the_program_closes(self, file):
+        manage("import", file(GOOD))
+        change_state(program=Program.objects.get(), to="closing", actor="system", at=clock.now())
+        assert "2 balances taken back." in manage("import", file(GOOD), "--undo").out
+        assert sorted(Account.objects.values_list("available", "debt")) == [(0, 0), (0, 0)]
 
     def test_of_a_file_that_nobody_imported_does_nothing(self, file):
         before = books()

@@ -70,9 +70,10 @@ class Command(LoyaltyCommand):
     def take_back(self, content: bytes, program: Program, at: datetime, dry_run: bool) -> None:
         """Take back what a file brought along, as one act."""
         try:
-            balances = imports.read(content=content, program=program, at=at)
+            balances = imports.read_known(content=content, program=program, at=at)
         except imports.BadFile as bad:
             raise CommandError(self.all_of(bad.errors)) from bad
+        self.warn(balances)
         points = sum(row.points for row in balances.known)
         self.say(f"{len(balances.known):,} rows of this file brought {counted(unit=program.unit, points=points)} along")
         if dry_run:
