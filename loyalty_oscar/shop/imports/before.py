@@ -10,7 +10,7 @@ from typing import Any
 
 from loyalty_oscar.ledger.models import Entry, Kind
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Program
+from loyalty_oscar.program.models import Member, Program
 
 CHUNK = 1000
 REFERENCE = "import:ref:"
@@ -38,6 +38,12 @@ def key_of(*, reference: str, file: str, number: int) -> str:
     return REFERENCE + hashlib.blake2b(reference.encode(), digest_size=16).hexdigest()
 
 
+def merged(*, program: Program) -> dict[Any, Any]:
+    """Return who was merged into another member, with that one, on whose account what comes since then lies."""
+    gone = Member.objects.using(write_db()).filter(program=program, user__isnull=False, merged_into__isnull=False)
+    return dict(gone.values_list("user_id", "merged_into__user_id"))
+
+
 class Before:
     """What these people got by imports into a program before. One query for a thousand of them."""
 
@@ -49,7 +55,8 @@ class Before:
         #: Person -> points that came by other files in rows with, and in rows without a reference.
         self._named: dict[Any, int] = {}
         self._nameless: dict[Any, int] = {}
-        ids = sorted(user_ids, key=str)
+        self._into = merged(program=program)
+        ids = sorted({*user_ids, *(self._into[user_id] for user_id in user_ids if user_id in self._into)}, key=str)
         entries = Entry.objects.using(write_db()).filter(kind=Kind.IMPORT, account__unit__program=program)
         columns = ("account__member__user_id", "key", "note__text", "d_available", "d_debt")
         for start in range(0, len(ids), CHUNK):
@@ -68,7 +75,11 @@ class Before:
     def points(self, *, user_id: Any, reference: str, number: int) -> int | None:
         """Return how many points this very row brought before; None where it is new."""
         key = key_of(reference=reference, file=self.file, number=number)
-        return self._keys.get((user_id, key), self._references.get((user_id, reference)) if reference else None)
+        for owner in (user_id, self._into.get(user_id)):
+            had = self._keys.get((owner, key), self._references.get((owner, reference)) if reference else None)
+            if had is not None:
+                return had
+        return None
 
     def has(self, *, user_id: Any, reference: str, number: int) -> bool:
         """Return whether this very row was brought along before."""

@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import Program, Unit
 from loyalty_oscar.program.operations import join_many
 from loyalty_oscar.program.rows import write_rows
 
-from .before import CHUNK, ImportRow
+from .before import CHUNK, ImportRow, merged
 from .checking import Balances
 
 
@@ -92,10 +92,12 @@ def undo(*, balances: Balances, at: datetime, actor: str = "system") -> int:
     """
     Take back what a file brought along, in one transaction; returns how many rows. What was taken back before stays so.
 
-    `balances` is the file as `read` reads it now. What is used already becomes points to make up, or the shop bears it,
-    as the program says. The file stays known: what it says is not brought along again.
+    `balances` is the file as `read_known` reads it now. What is used already becomes points to make up, or the shop
+    bears it, as the program says. The file stays known: what it says is not brought along again.
     """
-    keys = {(row.user_id, row.key(file=balances.name)) for row in balances.known}
+    into = merged(program=balances.program)
+    owners = ((owner, row) for row in balances.known for owner in {row.user_id, into.get(row.user_id, row.user_id)})
+    keys = {(owner, row.key(file=balances.name)) for owner, row in owners}
     with transaction.atomic(using=write_db()):
         return take_back(list(_brought(balances.program, keys)), at=at, actor=actor)
 

@@ -7,8 +7,9 @@ from django.contrib.auth import get_user_model
 from oscar.test.factories import UserFactory
 
 from loyalty_oscar.ledger.models import Account, Counter, Entry, Kind, Lot, Note
+from loyalty_oscar.ledger.operations import merge, open_account
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.operations import change_state
+from loyalty_oscar.program.operations import change_state, join
 from loyalty_oscar.shop.imports import post, read
 from loyalty_oscar.testing import allow_purge, clock
 from tests.integration.commands.calling import books, expect_refusal, manage
@@ -41,6 +42,15 @@ def file(tmp_path):
 
 
 GOOD = "email,points,expires,reference\nann@example.com,100,2027-12-31,card-1\nBEN@example.com,250,,card-2\n"
+
+
+def merge_ann_into_ben():
+    program = Program.objects.get()
+    people = get_user_model().objects.order_by("username")
+    ann, ben = (join(program=program, user_id=user.pk, at=NOW) for user in people)
+    for member in (ann, ben):
+        open_account(member=member, unit=program.unit)
+    merge(member=ann, into=ben, actor="staff:1", at=NOW)
 
 
 class TestAnImport:
@@ -128,6 +138,15 @@ class TestAFileThatBringsSomeAgain:
         before = books()
         assert "already" in manage("import", file(f"user,points,reference\n{ann.pk},100,card-1\n")).out
         assert books() == before
+
+    def test_knows_them_of_who_was_merged_before_they_came(self, file):
+        merge_ann_into_ben()
+        manage("import", file(GOOD))
+        UserFactory(username="kim", email="kim@example.com")
+        said = manage("import", file(GOOD + "kim@example.com,70,,card-3\n"))
+        assert "2 rows were brought along before and add nothing: 2, 3" in said.out
+        assert "70 points, worth €0.70" in said.out
+        assert self.points() == {"ann": 0, "ben": 350, "kim": 70}
 
     def test_knows_what_was_brought_before_references_were_keys(self, file):
         manage("import", file(GOOD))
@@ -310,6 +329,12 @@ class TestAnUndo:
         change_state(program=Program.objects.get(), to="closing", actor="system", at=clock.now())
         assert "2 balances taken back." in manage("import", file(GOOD), "--undo").out
         assert sorted(Account.objects.values_list("available", "debt")) == [(0, 0), (0, 0)]
+
+    def test_takes_back_from_the_one_who_stayed_what_came_for_who_was_merged(self, file):
+        merge_ann_into_ben()
+        manage("import", file(GOOD))
+        assert "2 rows of this file brought 350 points along" in manage("import", file(GOOD), "--undo").out
+        assert Account.objects.get(member__user__username="ben").available == 0
 
     def test_of_a_file_that_nobody_imported_does_nothing(self, file):
         before = books()
