@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, State, Unit
@@ -153,10 +154,14 @@ def bulk_given(*, actor: str, since: datetime) -> int:
 
 def goodwill_given(*, actor: str, since: datetime) -> int:
     """
-    Return the goodwill points that one member of staff gave since a moment, also to people who have left since.
+    Return the goodwill points that one member of staff gave since a moment, also to people who have left since, less
+    what of them was undone and came back.
 
     An index of what staff wrote finds them; the reasons beside the entries go with the people.
     """
     entries = Entry.objects.using(write_db()).filter(actor=actor, kind=Kind.ADJUST, created_at__gt=since)
     entries = entries.exclude(actor="system").filter(because__c="goodwill")
-    return entries.aggregate(points=Sum(F("d_available") - F("d_debt"), default=0))["points"]
+    change = F("d_available") + F("d_pending") + F("d_reserved") - F("d_debt")
+    undone = Entry.objects.filter(account=OuterRef("account"), reverses=OuterRef("pk")).values(points=change)
+    stays = entries.annotate(stays=change + Coalesce(Subquery(undone), 0))
+    return stays.aggregate(points=Sum("stays", default=0))["points"]

@@ -12,8 +12,9 @@ from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program import clock
-from loyalty_oscar.program.models import Delivery, Event
+from loyalty_oscar.program.models import Delivery, Event, Program
 from loyalty_oscar.shop.dashboard.by_hand import undo
+from loyalty_oscar.shop.dashboard.goodwill import left_today
 from loyalty_oscar.shop.notices.delivery import deliver
 from loyalty_oscar.testing.factories import LotFactory, MemberFactory
 from tests.integration.tiers.ladders import a_ladder
@@ -115,6 +116,19 @@ class TestUndoing:
         for _ in range(2):
             desk[1].post(undo_page(given))
         assert (Entry.objects.count(), Account.objects.get().available) == (2, 0)
+
+    def test_counts_no_more_for_the_limit_of_the_day(self, given, desk, settings):
+        settings.LOYALTY_GOODWILL_DAILY_LIMIT = 50
+        assert left_today(staff=desk[0], at=clock.now()) == 0
+        desk[1].post(undo_page(given))
+        assert left_today(staff=desk[0], at=clock.now()) == 50
+
+    def test_leaves_to_the_limit_what_the_shop_bears(self, given, desk, settings):
+        settings.LOYALTY_GOODWILL_DAILY_LIMIT = 50
+        Program.objects.update(debt_policy=Program.Debt.CLAMP)
+        taken(given.account, 30, "staff:1")
+        undo(entry=given, staff=desk[0], at=clock.now())
+        assert left_today(staff=desk[0], at=clock.now()) == 20
 
     def test_makes_debt_of_what_is_used_already(self, given, desk):
         taken(given.account, 30, "staff:1")
