@@ -17,8 +17,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import npgettext, pgettext, pgettext_lazy
 
 from loyalty_oscar.program import actors, clock, contributions, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore
+from loyalty_oscar.program.admin import STYLES, BehindFront, DeletesUnused, ReadOnly, TellsMore, too_many
 from loyalty_oscar.program.csv_files import as_csv
+from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import reward_fields
 from loyalty_oscar.program.history import TellsChanges
@@ -343,28 +344,33 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
             return self.ask(request, queryset)
         who, at = actors.staff(request.user), clock.now()
         taken: dict[Unit | None, int] = {}
+        rewards = []
         for row in queryset.order_by("pk"):
+            points = operations.take_back(occurrence=row, actor=who, at=at)
+            if is_reward(row):
+                rewards.append(row.pk)
+                continue
             unit = row.campaign.program.unit_or_none
-            taken[unit] = taken.get(unit, 0) + operations.take_back(occurrence=row, actor=who, at=at)
+            taken[unit] = taken.get(unit, 0) + points
         for unit, points in taken.items():
             messages.success(request, _taken(unit, points), fail_silently=True)
+        if rewards:
+            gone = Occurrence.objects.using(write_db()).filter(
+                pk__in=rewards, state=Occurrence.State.BACK, is_kept=False
+            )
+            messages.success(request, _taken_rewards(gone.count()), fail_silently=True)
         return None
 
-    def ask(self, request: HttpRequest, queryset: Any) -> HttpResponse:
-        """Say how much is taken from how many, before it is."""
+    def ask(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Say how much is taken from how many, before it is; nothing where that are too many to ask about."""
         rows = list(queryset.exclude(state=Occurrence.State.BACK))
-        sums: dict[Unit | None, int] = {}
+        if too_many(request, len(rows)):
+            return None
+        rewards = [row for row in rows if is_reward(row)]
+        by_unit: dict[Unit | None, list[Occurrence]] = {}
         for row in rows:
-            unit = row.campaign.program.unit_or_none
-            sums[unit] = sums.get(unit, 0) + row.points
-        people = len({row.member_id for row in rows})
-        text = npgettext(
-            "loyalty",
-            "Up to %(points)s of %(count)s member.",
-            "Up to %(points)s of %(count)s members.",
-            people,
-        )
-        told = {unit: words.points(unit=unit, points=points) for unit, points in sums.items() if unit}
+            if not is_reward(row):
+                by_unit.setdefault(row.campaign.program.unit_or_none, []).append(row)
         context = {
             **self.admin_site.each_context(request),
             "title": pgettext("loyalty", "Take these back, for good"),
@@ -373,12 +379,37 @@ class OccurrenceAdmin(BehindFront, FindsMembers, ReadOnly, InProgramZone, admin.
             "action": "take_back",
             "chosen": [row.pk for row in rows],
             "sentences": [
-                *(text % {"points": points, "count": money.number(people)} for points in told.values()),
+                *(_up_to(unit, some) for unit, some in by_unit.items() if unit),
+                *([_up_to_rewards(len(rewards))] if rewards else []),
                 pgettext("loyalty", "What of them is used already has to be made up. There is no way back."),
             ],
             "cancel": reverse("admin:loyalty_journeys_occurrence_changelist"),
         }
         return TemplateResponse(request, "loyalty/admin/confirm.html", context)
+
+
+def is_reward(occurrence: Occurrence) -> bool:
+    """Return whether what a member had of a campaign is a reward."""
+    return not occurrence.points and occurrence.campaign.reward_id is not None
+
+
+def _up_to(unit: Unit, rows: list[Occurrence]) -> str:
+    people = len({row.member_id for row in rows})
+    text = npgettext(
+        "loyalty", "Up to %(points)s of %(count)s member.", "Up to %(points)s of %(count)s members.", people
+    )
+    told = words.points(unit=unit, points=sum(row.points for row in rows))
+    return text % {"points": told, "count": money.number(people)}
+
+
+def _up_to_rewards(count: int) -> str:
+    text = npgettext("loyalty", "Up to %(count)s reward.", "Up to %(count)s rewards.", count)
+    return text % {"count": money.number(count)}
+
+
+def _taken_rewards(count: int) -> str:
+    text = npgettext("loyalty", "Taken back: %(count)s reward.", "Taken back: %(count)s rewards.", count)
+    return text % {"count": money.number(count)}
 
 
 def _taken(unit: Unit | None, points: int) -> str:

@@ -62,6 +62,8 @@ from .words import day
 from .zones import InProgramZone, NamesZone, known_zones
 
 STYLES = {"all": ["loyalty/admin.css"]}
+#: A form with more fields than a thousand is refused by Django, and each row that an action asks about is one.
+AT_ONCE = 500
 #: What the button of each step says. Going on after a pause has a word of its own.
 STEPS = {
     State.LIVE: pgettext_lazy("loyalty", "Go live"),
@@ -118,6 +120,14 @@ class ReadsAnyAddress:
             return HttpResponseRedirect(request.get_full_path())
         # Django 6.1 says where the action stood, too.
         return super().response_action(request, queryset, *more, **options)  # type: ignore[misc]  # Of ModelAdmin.
+
+
+def too_many(request: HttpRequest, count: int) -> bool:
+    """Return whether an action cannot ask about so many rows at once, and say so."""
+    if count > AT_ONCE:
+        text = pgettext("loyalty", "Choose at most %(count)s at once.") % {"count": money.number(AT_ONCE)}
+        messages.warning(request, text, fail_silently=True)
+    return count > AT_ONCE
 
 
 class BehindFront(ReadsAnyAddress):

@@ -16,7 +16,7 @@ from django.utils.translation import npgettext, pgettext, pgettext_lazy
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.periods import local_day
 from loyalty_oscar.program import actors, clock, money, words
-from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly, TellsMore
+from loyalty_oscar.program.admin import STYLES, BehindFront, ReadOnly, TellsMore, too_many
 from loyalty_oscar.program.csv_files import as_csv
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.finding import FindsMembers
@@ -32,8 +32,6 @@ from ..operations import fulfil, give_back, not_fulfilled
 from ..operations.claims import GOING_BACK
 
 State = Claim.State
-#: A form with more fields than a thousand is refused by Django, and each of those chosen is one.
-AT_ONCE = 500
 
 
 class StepInline(ReadOnly, admin.TabularInline):
@@ -174,9 +172,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
             text = pgettext("loyalty", "Nothing of that is open to what you chose.")
             messages.warning(request, text, fail_silently=True)
             return None
-        if len(chosen) > AT_ONCE:
-            text = pgettext("loyalty", "Choose at most %(count)s at once.") % {"count": money.number(AT_ONCE)}
-            messages.warning(request, text, fail_silently=True)
+        if too_many(request, len(chosen)):
             return None
         if left:
             text = npgettext("loyalty", "%(count)s more stays as it is.", "%(count)s more stay as they are.", left)

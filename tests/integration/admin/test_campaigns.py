@@ -13,6 +13,7 @@ from loyalty_oscar.journeys.operations import act
 from loyalty_oscar.journeys.ready import READY, add_ready
 from loyalty_oscar.journeys.subjects import loud
 from loyalty_oscar.journeys.texts import unknown
+from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.hooks import set_uses
 from loyalty_oscar.program.models import PointWorth
@@ -289,6 +290,37 @@ class TestACampaignInTheAdmin:
         assert "Taken back: 50 paws." in text_of(root.post(rows, data, follow=True))
         assert act(user_id=member.user_id, **told) is None
         assert has(member) == (0, 0)
+
+    def test_says_for_each_program_of_how_many_members_points_are_taken(self, root, unit):
+        other = ProgramFactory(code="other", name="Other", is_default=False).unit
+        for one, times in ((unit, 1), (other, 2)):
+            a_campaign(one, "sign-up")
+            for number in range(times):
+                member = a_member(one, f"{one.pk}-{number}@example.com")
+                act(program=one.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
+        rows = reverse("admin:loyalty_journeys_occurrence_changelist")
+        data = {"action": "take_back", "_selected_action": list(Occurrence.objects.values_list("pk", flat=True))}
+        sentences = [text.replace("\xa0", " ") for text in root.post(rows, data).context["sentences"]]
+        assert sorted(text.rpartition(" of ")[2] for text in sentences[:2]) == ["1 member.", "2 members."]
+
+    def test_says_how_many_rewards_are_taken_back(self, root, unit):
+        a_campaign(unit, "sign-up", points=0, reward=RewardFactory(program=unit.program))
+        member = a_member(unit)
+        act(program=unit.program, user_id=member.user_id, occasion="sign-up", at=clock.now())
+        rows = reverse("admin:loyalty_journeys_occurrence_changelist")
+        data = {"action": "take_back", "_selected_action": [Occurrence.objects.get().pk]}
+        assert root.post(rows, data).context["sentences"][0] == "Up to 1 reward."
+        said = text_of(root.post(rows, {**data, "confirmed": "yes"}, follow=True))
+        assert "Taken back: 1 reward." in said and "paws" not in said.partition("Taken back")[2][:40]
+
+    def test_asks_about_no_more_than_can_be_sent_back(self, root, unit):
+        campaign, member = a_campaign(unit, "sign-up"), a_member(unit)
+        about = {"program": unit.program, "campaign": campaign, "member": member, "at": clock.now(), "points": 1}
+        about["because"] = Because("adjusted").to_json()
+        Occurrence.objects.bulk_create(Occurrence(source=f"review:{number}", **about) for number in range(501))
+        rows = reverse("admin:loyalty_journeys_occurrence_changelist")
+        data = {"action": "take_back", "_selected_action": [Occurrence.objects.first().pk], "select_across": "1"}
+        assert "Choose at most 500 at once." in text_of(root.post(rows, data, follow=True))
 
     def test_lets_nobody_take_points_back_who_may_only_look(self, staff, unit):
         a_campaign(unit, "sign-up")

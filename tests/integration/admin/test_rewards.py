@@ -461,7 +461,7 @@ class TestTheQueue:
 
     def test_takes_no_more_at_once_than_a_form_can_hold(self, root, unit, member, grooming):
         claims = [buy(reward=grooming, member=member, key=str(n), at=TODAY) for n in range(2)]
-        with patch("loyalty_oscar.redemption.admin.claims.AT_ONCE", 1):
+        with patch("loyalty_oscar.program.admin.AT_ONCE", 1):
             assert said(act(root, "hand_out", *claims)) == ["Choose at most 1 at once."]
             assert "is marked as handed out" in text_of(act(root, "hand_out", claims[0]))
 
