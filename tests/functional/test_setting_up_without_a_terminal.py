@@ -113,6 +113,15 @@ class TestSettingUp:
         assert not Program.objects.exists()
         assert not our_offers().exists()
 
+    def test_asks_for_every_form_of_a_language_and_drops_no_word(self, owner):
+        response = owner.post(page(), typed(word_de_one="Stern", word_de_other=""))
+        found = {"word_de_other": ["Fill in every form of a language, or leave the language empty."]}
+        assert response.context["form"].errors == found
+        none = {f"word_pl_{form}": "" for form in ("one", "few", "many", "other", "title")}
+        owner.post(page(), typed(word_de_one="Stern", word_de_other="Sterne", word_de_title="", **none))
+        names = Unit.objects.get().names
+        assert (names["de"], "pl" in names) == ({"one": "Stern", "other": "Sterne"}, False)
+
     def test_is_refused_to_who_may_not_add_a_program(self):
         clerk = get_user_model().objects.create_user("clerk", "clerk@example.org", "x", is_staff=True)
         clerk.user_permissions.set(

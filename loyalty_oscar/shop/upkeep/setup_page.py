@@ -142,9 +142,22 @@ class SetUpForm(Beginning):
             label = pgettext("loyalty", "%(language)s: the word without a number")
             self._ask(language, "title", label % {"language": language_name(language)}, initial.get("title", ""))
 
+    def _words(self, language: str) -> dict[str, str]:
+        """Return the words that were typed in a language, by their forms."""
+        typed = (
+            (one, self.cleaned_data.get(word_field(language, one))) for one in (*plural_samples(language), "title")
+        )
+        return {one: word for one, word in typed if word}
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         currency = data.get("currency")
+        for language in languages():
+            missing = plural_samples(language).keys() - self._words(language).keys() if self._words(language) else ()
+            for name in (word_field(language, one) for one in missing):
+                if name not in self.errors:
+                    text = pgettext("loyalty", "Fill in every form of a language, or leave the language empty.")
+                    self.add_error(name, text)
         for name in ("spend", "worth"):
             if currency and data.get(name) is not None and self._minor(name) < 1:
                 self.add_error(name, pgettext("loyalty", "That is less than the smallest coin of the currency."))
@@ -171,12 +184,7 @@ class SetUpForm(Beginning):
 
     def choices(self) -> Choices:
         """Return what was chosen, checked. A language without any word keeps to the others."""
-        names = {}
-        for language in languages():
-            forms_of = (*plural_samples(language), "title")
-            given = {one: self.cleaned_data[word_field(language, one)].strip() for one in forms_of}
-            if all(given.values()):
-                names[language] = given
+        names = {language: typed for language in languages() if (typed := self._words(language))}
         minor = {"step_minor": self._minor("spend"), "worth_minor": self._minor("worth")}
         return Choices(names=names, **minor, **self._shared())
 
