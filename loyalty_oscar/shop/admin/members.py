@@ -216,7 +216,7 @@ class MemberAdmin(
                 }
                 for entry in entries
             ],
-            "messages_to": messages_to(member=member),
+            "messages_to": messages_to(member=member, zone=zone),
             "holds": [(basket_in_words(origin=one.origin), one) for one in holds],
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -63,14 +64,17 @@ def undo_url(*, entry: Entry, staff: Any, back: str = "") -> str:
     return f"{url}?back={back}" if url and back else url
 
 
-def messages_to(*, member: Member) -> list[dict[str, Any]]:
-    """Return the newest messages to a member: what about, when, and what became of each. One query."""
+def messages_to(*, member: Member, zone: str) -> list[dict[str, Any]]:
+    """
+    Return the newest messages to a member: what about, when (in the program's zone, as the lines), and what became of
+    each. One query.
+    """
     rows = Delivery.objects.filter(event__member=member).select_related("event").order_by("-pk")[:MESSAGES]
     return [
         {
             "message": row,
             "about": title_of(topic=row.event.topic),
-            "at": date_format(localtime(row.done_at or row.event.at), "SHORT_DATETIME_FORMAT"),
+            "at": date_format(localtime(row.done_at or row.event.at, ZoneInfo(zone)), "SHORT_DATETIME_FORMAT"),
             "how": consumer_name(row.consumer),
             "state": state_of(row),
         }

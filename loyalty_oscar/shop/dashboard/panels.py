@@ -72,7 +72,7 @@ def newest(*, subject: Any, request: Any) -> Piece | None:
         {
             "program": account.unit.program,
             "lines": history.lines(account=account, staff=request.user),
-            "messages": history.messages_to(member=account.member),
+            "messages": history.messages_to(member=account.member, zone=account.unit.program.time_zone),
         }
         for account in accounts.select_related("unit__program", "member").order_by("unit__program__name")
     ]

@@ -1,6 +1,6 @@
 """What a clerk reads and does on a customer's page of the dashboard: level, newest lines, messages, goodwill, undo."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
@@ -13,6 +13,7 @@ from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Delivery, Event, Program
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.dashboard.by_hand import undo
 from loyalty_oscar.shop.dashboard.goodwill import left_today
 from loyalty_oscar.shop.notices.delivery import deliver
@@ -93,6 +94,16 @@ class TestTheCustomersPage:
         html = text(desk[1].get(user_page(customer)))
         assert "Messages to this customer" in html
         assert "<td>mail</td><td>sent</td>" in html
+
+    def test_dates_messages_by_the_days_of_the_program_as_the_lines_beside_them(self, unit, desk, customer):  # noqa: F811
+        Program.objects.update(time_zone="Asia/Tokyo")
+        forget_cache()
+        with clock.at(datetime(2026, 5, 9, 20, tzinfo=UTC)):
+            desk[1].post(goodwill(customer, unit), typed(is_told="on"))
+            list(deliver(at=clock.now()))
+            html = text(desk[1].get(user_page(customer)))
+        assert "10 May 2026" in html
+        assert "05/10/2026 5 a.m." in html
 
     def test_shows_the_level_and_what_the_next_takes(self, given, desk, unit, customer):  # noqa: F811
         a_ladder(unit=unit)
