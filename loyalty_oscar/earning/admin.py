@@ -30,6 +30,7 @@ from loyalty_oscar.program.in_force import InForce, InForceFilter, TellsInForce,
 from loyalty_oscar.program.models import ProductSet, Program, Segment, State, Unit
 from loyalty_oscar.program.references import page_of
 from loyalty_oscar.program.words import day as in_words
+from loyalty_oscar.program.words import moment
 from loyalty_oscar.program.words import number as number_in_words
 from loyalty_oscar.program.words import points as points_in_words
 from loyalty_oscar.program.zones import picked
@@ -199,13 +200,17 @@ class VersionInline(ReadOnly, admin.TabularInline):
 
     model = RuleVersion
     formset = Rows
-    fields = ("number", "valid_from", "is_on", "says", "who")
-    readonly_fields = ("says", "who")
+    fields = ("number", "since", "is_on", "says", "who")
+    readonly_fields = ("since", "says", "who")
     ordering = ("-number",)
     verbose_name_plural = pgettext_lazy("loyalty", "History")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RuleVersion]:
         return super().get_queryset(request).select_related("rule__unit__program__excluded_set")
+
+    @admin.display(description=pgettext_lazy("loyalty", "from"))
+    def since(self, version: RuleVersion) -> str:
+        return moment(version.valid_from, zone=version.rule.unit.program.time_zone)
 
     @admin.display(description=pgettext_lazy("loyalty", "the rule"))
     def says(self, version: RuleVersion) -> str:

@@ -8,12 +8,13 @@ from loyalty_oscar.earning.models import Rule
 from loyalty_oscar.earning.operations import save_rule, take_back_version
 from loyalty_oscar.earning.queries import rule_book
 from loyalty_oscar.kernel.errors import NotAllowed
-from loyalty_oscar.program.models import Segment
+from loyalty_oscar.program.models import Program, Segment
 from loyalty_oscar.program.operations import touch_version
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.testing import clock
 from tests.integration.tiers.ladders import a_ladder
 from tests.once import a_program
-from tests.storefront import TODAY, a_club_without_rules, day
+from tests.storefront import TODAY, a_club_without_rules, day, text_of
 
 from .test_rules import ADD, page, read_back, typed
 from .test_saved_unchanged import Form, save_unchanged
@@ -60,6 +61,14 @@ class TestANextVersion:
         (coming,) = answer.context["coming"]
         assert (coming["day"], strip_tags(coming["says"])[:6]) == ("10 May 2026", "8\xa0paws")
         save_unchanged(root, page(rule), "en")
+
+    def test_stands_in_the_history_by_the_programs_clocks_too(self, root, rule):
+        Program.objects.update(time_zone="Asia/Tokyo")
+        forget_cache()
+        plan(root, rule)
+        answer = root.get(page(rule))
+        assert answer.context["coming"][0]["day"] == "10 May 2026"
+        assert "10 May 2026, 00:00 (JST)" in text_of(answer)
 
     def test_stays_planned_when_something_else_is_saved_meanwhile(self, root, unit, rule):
         plan(root, rule)
