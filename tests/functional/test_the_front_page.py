@@ -13,7 +13,7 @@ from django.utils import timezone
 from loyalty_oscar.earning.models import Award, Rule
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.journeys.models import Campaign, Goal
-from loyalty_oscar.program.models import PointWorth, Program, State
+from loyalty_oscar.program.models import Delivery, Event, PointWorth, Program, State
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.earning.front import in_percent, promised_rate, real_rate
 from loyalty_oscar.shop.front.checklist import checklist_of
@@ -136,6 +136,15 @@ class TestTheFrontPage:
             html = text(desk.get(url))
             assert "You give back <strong>1.0 %</strong> of what members spend." in html
             assert f'href="{reverse("admin:loyalty_earning_rule_changelist")}"' in html
+
+    def test_counts_no_message_of_whom_nobody_tells_any_more_as_the_doctor_does(self, unit, staff):
+        event = Event.objects.create(topic="welcome", key="a", at=timezone.now())
+        told = {"event": event, "attempts": 3, "next_at": timezone.now()}
+        Delivery.objects.create(consumer="left-us", **told)
+        root = staff(superuser=True)
+        assert "could not be sent yet" not in text(root.get(FRONT))
+        Delivery.objects.create(consumer="mail", **told)
+        assert "1 message could not be sent yet." in text(root.get(FRONT))
 
     def test_says_what_a_job_does_for_the_shop(self, unit, staff):
         note_run(name="mature", started_at=timezone.now(), finished_at=timezone.now(), done=3)

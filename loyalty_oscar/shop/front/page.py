@@ -11,6 +11,7 @@ from django.utils.translation import npgettext, pgettext_lazy
 from loyalty_oscar.ledger.flows import Flow
 from loyalty_oscar.ledger.queries import moved_since, owed
 from loyalty_oscar.program import contributions, words
+from loyalty_oscar.program.events import consumers
 from loyalty_oscar.program.models import Delivery, JobRun, Program, Unit
 from loyalty_oscar.program.queries import count_members
 from loyalty_oscar.program.worth import worth
@@ -96,7 +97,8 @@ def _waiting(user: Any) -> Any:
             "loyalty", "%(count)d order could not be counted.", "%(count)d orders could not be counted.", orders
         )
         yield text % {"count": orders}, list_url(user, OrderSync)
-    messages = Delivery.objects.filter(is_open=True, attempts__gt=0).count()
+    # What a consumer that has left was to be told waits for nobody.
+    messages = Delivery.objects.filter(consumer__in=list(consumers), is_open=True, attempts__gt=0).count()
     if messages:
         text = npgettext(
             "loyalty", "%(count)d message could not be sent yet.", "%(count)d messages could not be sent yet.", messages
