@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Q
 from django.utils.translation import npgettext, pgettext
 
-from loyalty_oscar.program import money
+from loyalty_oscar.program import clock, money
 from loyalty_oscar.program.hooks import level_counts
 from loyalty_oscar.program.levels import levels
 from loyalty_oscar.program.models import Reward
@@ -55,7 +56,12 @@ def reward_warnings(*, reward: Reward, stock: RewardStock) -> Iterator[str]:
     if closed := closed_currencies(reward=reward, currencies=other_currencies(reward=reward)):
         text = pgettext("loyalty", "It can’t be used in a basket of %(currencies)s, for which it has no amount.")
         yield text % {"currencies": ", ".join(closed)}
-    priced = Reward.objects.filter(program=reward.program_id, is_on=True, price__isnull=False).count()
+    at = clock.now()
+    priced = (
+        Reward.objects.filter(program=reward.program_id, is_on=True, price__isnull=False)
+        .filter(Q(starts_at=None) | Q(starts_at__lte=at), Q(ends_at=None) | Q(ends_at__gt=at))
+        .count()
+    )
     if reward.price is not None and priced > MANY:
         text = pgettext(
             "loyalty", "There are %(count)s rewards in the catalogue. More than %(most)s are hard to choose from."

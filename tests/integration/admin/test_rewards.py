@@ -153,6 +153,7 @@ class TestAReward:
         for _number in range(5):
             RewardFactory()
         RewardFactory(price=None), RewardFactory(is_on=False)
+        RewardFactory(ends_at=TODAY), RewardFactory(starts_at=TODAY + timedelta(days=1))  # Members see neither.
         warning = "There are 6 rewards in the catalogue. More than 5 are hard to choose from."
         reward = Reward.objects.first()
         assert warning not in text_of(root.get(page(reward)))
