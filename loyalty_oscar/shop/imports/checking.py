@@ -120,7 +120,7 @@ def _members(program: Program) -> set[Any] | None:
     """Return who may receive points where people must have joined by themselves; None where everybody may."""
     if program.enrolment == Program.Enrolment.AUTOMATIC:
         return None
-    return set(Member.objects.filter(program=program, merged_into=None).values_list("user_id", flat=True))
+    return set(Member.objects.filter(program=program).values_list("user_id", flat=True))
 
 
 class _Check:

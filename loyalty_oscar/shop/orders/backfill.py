@@ -95,9 +95,8 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     orders = orders_of(program=program).filter(user_id__isnull=False)
     orders = orders.filter(date_placed__gte=since, date_placed__lt=program.earns_from)
     if program.enrolment == Program.Enrolment.OPT_IN:
-        members = Member.objects.using(write_db()).filter(
-            program=program, user_id=OuterRef("user_id"), merged_into=None
-        )
+        # Who was merged into another member ordered for that one.
+        members = Member.objects.using(write_db()).filter(program=program, user_id=OuterRef("user_id"))
         orders = orders.filter(Exists(members))
     return statuses.standing(orders=orders)
 

@@ -148,6 +148,12 @@ class TestAFileThatBringsSomeAgain:
         assert "70 points, worth €0.70" in said.out
         assert self.points() == {"ann": 0, "ben": 350, "kim": 70}
 
+    def test_comes_to_the_one_who_stayed_where_people_join_by_choice_too(self, file):
+        merge_ann_into_ben()
+        Program.objects.update(enrolment="opt-in")
+        assert "2 balances brought along." in manage("import", file(GOOD)).out
+        assert self.points() == {"ann": 0, "ben": 350}
+
     def test_knows_what_was_brought_before_references_were_keys(self, file):
         manage("import", file(GOOD))
         with allow_purge():

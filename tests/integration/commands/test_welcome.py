@@ -7,7 +7,9 @@ from django.core import mail
 
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.ledger.models import Account, Entry, Kind
-from loyalty_oscar.program.models import Event, Member
+from loyalty_oscar.ledger.operations import merge, open_account
+from loyalty_oscar.program.models import Event, Member, Program
+from loyalty_oscar.program.operations import join
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.testing import clock
@@ -69,6 +71,16 @@ class TestAWelcome:
         assert set(Event.objects.values_list("topic", "key")) == {("welcome", key) for key in keys}
         manage("run")
         assert len(mail.outbox) == 3
+
+    def test_gives_it_to_the_one_who_stayed_where_people_join_by_choice_too(self, past):
+        program, at = Program.objects.get(), clock.now()
+        Program.objects.update(enrolment="opt-in")
+        members = [join(program=program, user_id=order.user_id, at=at) for order in past[:3]]
+        for member in members:
+            open_account(member=member, unit=program.unit)
+        merge(member=members[0], into=members[1], actor="staff:1", at=at)
+        assert "welcome:1: 144 points for 12 orders" in manage("welcome --since 400d --yes").out
+        assert [Account.objects.get(member=member).available for member in members] == [0, 96, 48]
 
     def test_writes_to_nobody_when_told(self, past):
         manage("welcome --since 400d --yes --no-mail")
