@@ -319,6 +319,18 @@ class TestTheStateOfThings:
         text = next(text for _level, text in found("jobs") if "mature" in text).replace("\xa0", " ")
         assert text.startswith("mature failed 0 minutes ago: no luck (it last went well 2 hours ago)")
 
+    def test_names_a_job_that_begins_each_night_and_never_ends(self):
+        at = clock.now()
+        a_program(live_from=at - timedelta(days=9))
+        manage("run")
+        nightly = JobRun.objects.filter(name="nightly")
+        nightly.update(started_at=at - timedelta(hours=1), finished_at=None)
+        assert found("jobs") == []  # It is at work.
+        nightly.update(good_at=at - timedelta(days=3))
+        [(level, text)] = found("jobs")
+        said = "nightly began 1 hour ago and did not end (it last went well 3 days ago)"
+        assert (level, text.partition(" |")[0].replace("\xa0", " ")) == (Level.WARNING, said)
+
     def test_names_messages_that_wait_or_were_given_up(self):
         at = clock.now()
         long_ago = at - timedelta(hours=2)

@@ -109,15 +109,17 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         return
     hint = "Call `manage.py loyalty_run` every five minutes, by cron or by a queue's schedule."
     ran = {row.name: row for row in JobRun.objects.all()}
-    never, late, failed = [], [], []
+    never, late, failed, cut_off = [], [], [], []
     for job in jobs.JOBS:
-        row = ran.get(job.name)
+        row, since = ran.get(job.name), at - (LATE_NIGHTLY if job.nightly else LATE)
         if row is None:
             never.append(job.name)
         elif row.error:
             failed.append(row)
-        elif row.started_at < at - (LATE_NIGHTLY if job.nightly else LATE):
+        elif row.started_at < since:
             late.append(row)
+        elif row.finished_at is None and row.good_at and row.good_at < since:
+            cut_off.append(row)
     # One line for what has one cause: nobody calls them.
     texts = []
     if never:
@@ -131,6 +133,9 @@ def jobs_ran(*, at: datetime) -> Iterator[Finding]:
         if row.good_at and row.good_at < row.started_at:
             text += f" (it last went well {timesince(row.good_at, at)} ago)"
         texts.append(text)
+    for row in cut_off:
+        began, went = timesince(row.started_at, at), timesince(row.good_at, at)
+        texts.append(f"{row.name} began {began} ago and did not end (it last went well {went} ago)")
     often = [job.name for job in jobs.JOBS if not job.nightly]
     # Also where a last call failed: what did not run since is not called any more.
     lately = {row.name for row in ran.values() if row.started_at >= at - LATE}
