@@ -100,8 +100,16 @@ class LoyaltyCommand(BaseCommand):
         """Ask for a word, and refuse where the answer is another or nobody is there to give one."""
         if not sys.stdin or not sys.stdin.isatty():
             raise CommandError("nobody is here to confirm it; say --yes")
-        if input(f"{question} Type {word} to go on: ").strip().lower() != word.lower():
+        if asked(f"{question} Type {word} to go on: ").lower() != word.lower():
             raise CommandError("nothing was done")
+
+
+def asked(question: str) -> str:
+    """Return what somebody types, without the spaces around it; nothing where they end the input instead (Ctrl-D)."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        return ""
 
 
 def moment(*, text: str, at: datetime, zone: str) -> datetime:

@@ -3,6 +3,7 @@
 import errno
 import json
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.core import serializers
@@ -157,6 +158,11 @@ class TestARefusal:
 
     def test_asks_somebody_first(self, shop):
         expect_refusal("uninstall", says="nobody is here to confirm it; say --yes")
+
+    def test_is_refused_in_a_line_where_the_input_ends(self, monkeypatch):
+        monkeypatch.setattr("sys.stdin", StringIO())
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        expect_refusal("uninstall", says="nothing was done")
 
     def test_overwrites_no_file(self, shop, tmp_path):
         (tmp_path / "mine.txt").write_text("precious")

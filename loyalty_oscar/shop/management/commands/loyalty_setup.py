@@ -20,7 +20,7 @@ from loyalty_oscar.shop.upkeep import setup
 from loyalty_oscar.shop.upkeep.presets import Answers, make, presets
 from loyalty_oscar.shop.upkeep.setup import MOST_BACK, WENT_LIVE, SetupResult, make_ready
 
-from ..command import LoyaltyCommand, WrongUsage
+from ..command import LoyaltyCommand, WrongUsage, asked
 
 #: Fits every sentence that names the program after “the”.
 NAME = "Loyalty Club"
@@ -167,7 +167,7 @@ class Command(LoyaltyCommand):
     def choose_ready(self) -> str:
         """Return the status that somebody types after which the return period starts; empty: not now."""
         while True:
-            typed = input("After which order status does the return period start? (Enter: later) ").strip()
+            typed = asked("After which order status does the return period start? (Enter: later) ")
             known = [one for one in statuses.pipeline() if statuses.is_among(word=one, words=(typed,))]
             if known or not typed:
                 return known[0] if known else ""
@@ -177,7 +177,7 @@ class Command(LoyaltyCommand):
         """Return y, n, or an empty text for later."""
         what = "a line" if question.is_line else "an order"
         while True:
-            typed = input(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").strip().lower()
+            typed = asked(f"Did {what} in {question.status!r} come to nothing? (y, n, Enter: later) ").lower()
             if typed in ("", "y", "n"):
                 return typed
 
