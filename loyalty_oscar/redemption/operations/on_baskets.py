@@ -74,10 +74,10 @@ def move(*, before: str, slot: str) -> None:
     Redemption.objects.using(write_db()).filter(slot=before, claim__isnull=False).update(slot=slot)
 
 
-def begin_payment(*, redemption: Redemption, minor: int, at: datetime) -> None:
-    """Write down that a payment began in which a reward takes so much off. One query."""
+def begin_payment(*, redemption: Redemption) -> None:
+    """Write down that a payment began with what a reward promises it. One query."""
     rows = Redemption.objects.using(write_db()).filter(pk=redemption.pk, slot__isnull=False)
-    rows.update(promise={"minor": minor}, payment_at=at)
+    rows.update(promise=redemption.promise, payment_at=redemption.payment_at)
 
 
 def use(*, redemption: Redemption, order_id: int, minor: int, currency: str, at: datetime) -> None:

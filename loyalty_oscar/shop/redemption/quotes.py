@@ -102,8 +102,8 @@ def _sets(lines: list[Any], codes: frozenset[str], promise: BasketPromise | None
 
 
 def payable(*, line: Any, is_open: bool, currency: str) -> rules.Payable:
-    """Return a line as a reward sees it that takes money off; not `is_open`, it is for other goods."""
-    return _payable(line, frozenset() if is_open and PointsBenefit().can_apply_benefit(line) else None, currency)
+    """Return a line as a reward sees it that takes money off; not `is_open`, nothing may lower its price."""
+    return _payable(line, frozenset() if is_open else None, currency)
 
 
 def _payable(line: Any, sets: frozenset[str] | None, currency: str) -> rules.Payable:

@@ -11,11 +11,13 @@ from oscar.core.loading import get_class, get_model
 from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim, ClaimStep, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim, expire, give_back, on_baskets
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.storefront.offer_hooks import RewardUnavailable
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from tests.integration.ledger.books import assert_clean
 from tests.orders import come_back
 from tests.points import a_member_with, points_club, reload, use
@@ -195,6 +197,41 @@ class TestMoneyOff:
             basket.thaw()
             pay(basket)
         assert state(claim) == USED
+
+    @pytest.mark.parametrize("change", ["one leaves", "all leave", "not discountable"])
+    def test_comes_off_the_goods_off_which_it_came_when_the_payment_began(
+        self, unit, boris, change, django_capture_on_commit_callbacks
+    ):
+        bed, bowl = a_product("Bed", "50.00"), a_product("Bowl", "50.00")
+        held = ProductSetFactory(code="beds", products=[bed, bowl]).tie.range
+        claim = have(boris, a_reward(unit, "off", percent=20, set="beds"))
+        basket = put_on(boris, a_basket(boris, (bed, 1), (bowl, 1)), claim)
+        with django_capture_on_commit_callbacks(execute=True):
+            basket.freeze()
+        if change == "not discountable":
+            type(bed).objects.filter(pk=bed.pk).update(is_discountable=False)
+        else:
+            for product in (bed,) if change == "one leaves" else (bed, bowl):
+                held.remove_product(product)
+        forget_cache()
+        order = pay(reload(boris, basket))
+        assert (order.total_incl_tax, state(claim)) == (D("80.00"), USED)
+
+    def test_of_a_payment_that_was_broken_off_comes_off_the_goods_of_today_once_the_basket_changes(
+        self, unit, boris, django_capture_on_commit_callbacks
+    ):
+        bed, bowl = a_product("Bed", "50.00"), a_product("Bowl", "50.00")
+        held = ProductSetFactory(code="beds", products=[bed, bowl]).tie.range
+        claim = have(boris, a_reward(unit, "off", percent=20, set="beds"))
+        basket = put_on(boris, a_basket(boris, (bed, 1), (bowl, 1)), claim)
+        with django_capture_on_commit_callbacks(execute=True):
+            basket.freeze()
+        held.remove_product(bed)
+        forget_cache()
+        basket.thaw()
+        assert reload(boris, basket).total_incl_tax == D("80.00")
+        basket.add_product(bowl, 1)
+        assert reload(boris, basket).total_incl_tax == D("130.00")
 
     def test_that_nobody_takes_off_refuses_the_order_that_was_paid_for(
         self, unit, boris, django_capture_on_commit_callbacks

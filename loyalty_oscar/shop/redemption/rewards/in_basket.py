@@ -22,12 +22,14 @@ from loyalty_oscar.program.models import State
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption.claims import is_over
 from loyalty_oscar.redemption.currencies import in_currency
+from loyalty_oscar.redemption.kinds import OFF
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.reductions import Reduction, ReductionQuote, reduce
 
+from ...models import PointsBenefit
 from ...orders.product_sets import sets_shown
 from ...pricing.amounts import finer, grain
-from ..promise import is_served, rows_on
+from ..promise import is_served, lines_of, rows_on
 from ..quotes import payable
 from .gift_lines import is_gift
 
@@ -118,21 +120,45 @@ def kept_by_goods(*, basket: Any, claim: Claim) -> Because | None:
 
 
 def reduction_of(*, basket: Any, row: Redemption) -> ReductionQuote:
-    """Return what a reward of the kind `off` takes off a basket. No query, but for product sets once a minute."""
+    """Return what a reward of the kind `off` takes off a basket; queries as of `opened`."""
     lines, params, currency = list(basket.all_lines()), params_of(basket=basket, claim=row.claim), basket.currency or ""
     if params is None:
         because = Because("reward_other_currency", currency=currency)
         return ReductionQuote(parts=(0,) * len(lines), because=because)
-    codes = frozenset(filter(None, [params.get("set")]))
-    sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
     return reduce(
         reduction=Reduction.of(params),
         lines=[
-            payable(line=line, is_open=not codes or bool(sets.get(line.product_id)), currency=currency)
-            for line in lines
+            payable(line=line, is_open=is_open, currency=currency)
+            for line, is_open in zip(lines, opened(basket=basket, row=row), strict=True)
         ],
         before=goods_of(basket=basket),
         currency=currency,
         grain=grain(currency=currency),
         finer=finer(currency=currency),
     )
+
+
+def opened(*, basket: Any, row: Redemption) -> list[bool]:
+    """
+    Return of each line of a basket whether a reward takes money off it: whether it did when the payment began, as long
+    as nobody changes the basket; else whether it is of the reward's goods, and the shop lets something lower its price.
+
+    No query, but for product sets once a minute.
+    """
+    told = (row.promise or {}).get("lines", ()) if is_promised(basket=basket, row=row) else ()
+    if told and [(pk, quantity) for pk, quantity, _is_open in told] == lines_of(basket=basket):
+        return [is_open for _pk, _quantity, is_open in told]
+    lines, codes = list(basket.all_lines()), frozenset(filter(None, [row.claim.reward.params.get("set")]))
+    sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
+    return [
+        (not codes or bool(sets.get(line.product_id))) and PointsBenefit().can_apply_benefit(line) for line in lines
+    ]
+
+
+def promise_of(*, basket: Any, row: Redemption) -> dict[str, Any]:
+    """Return what is promised to the payment that begins: what a reward takes off, and of money off which lines."""
+    minor = given_to(basket=basket).minor.get(row.pk, 0)
+    if row.claim.reward.kind != OFF:
+        return {"minor": minor}
+    of_lines = zip(lines_of(basket=basket), opened(basket=basket, row=row), strict=True)
+    return {"minor": minor, "lines": [[pk, quantity, is_open] for (pk, quantity), is_open in of_lines]}

@@ -29,7 +29,7 @@ from ..promise import comes_back, has_prices
 from .discounts import gone
 from .gift_lines import gifts_in
 from .gifts import pieces_of
-from .in_basket import given_to
+from .in_basket import given_to, promise_of
 from .offers import keep_offering
 
 KEY, FIELD = "loyalty_rewards", "loyalty-rewards"
@@ -68,7 +68,7 @@ def basket_saved(sender: Any, instance: Any, created: bool = False, **kwargs: An
         given, at = given_to(basket=instance), clock.now()
         begun = [row for row in instance._loyalty_rows if row.pk in given.keys]
         for row in begun:
-            row.promise, row.payment_at = {"minor": given.minor.get(row.pk, 0)}, at
+            row.promise, row.payment_at = promise_of(basket=instance, row=row), at
         # Only once it is committed, as of points: a payment in a long transaction locks no row of ours.
         transaction.on_commit(lambda: _write_down(begun, given.closing), using=write_db(), robust=True)
     elif instance.status == instance.MERGED:
@@ -80,7 +80,7 @@ def _write_down(rows: list[Redemption], closing: Iterable[str]) -> None:
         keep_offering(kind=kind)
     for row in rows:
         if row.order_id is None and row.promise and row.payment_at:
-            on_baskets.begin_payment(redemption=row, minor=row.promise["minor"], at=row.payment_at)
+            on_baskets.begin_payment(redemption=row)
 
 
 def _take_along(basket: Any) -> None:
