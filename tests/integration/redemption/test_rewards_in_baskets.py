@@ -445,6 +445,21 @@ class TestAGift:
         assert put_on(boris, second, claim).num_items == 2
         assert reload(boris, first).num_items == 1
 
+    def test_leaves_there_what_another_reward_pays_for(self, boris, claim):
+        first, second = (a_basket(boris, (a_product(price="24.90"), 1)) for _number in range(2))
+        put_on(boris, put_on(boris, first, claim), have(boris, claim.reward))
+        put_on(boris, second, claim)
+        first = reload(boris, first)
+        assert (first.num_items, first.total_incl_tax, why(first)) == (2, D("24.90"), [])
+
+    def test_leaves_there_nothing_of_what_was_chosen_before(self, unit, boris, mug):
+        bowl = a_product("Bowl", "12.00")
+        claim = have(boris, a_reward(unit, "product", products=[mug.pk, bowl.pk]))
+        first, second = (a_basket(boris, (a_product(price="24.90"), 1)) for _number in range(2))
+        put_on(boris, first, claim, product=mug)
+        put_on(boris, second, claim, product=bowl)
+        assert reload(boris, first).num_items == 1
+
     def test_is_one_of_several_that_the_member_chooses(self, unit, boris, mug):
         bowl = a_product("Bowl", "12.00")
         claim = have(boris, a_reward(unit, "product", products=[mug.pk, bowl.pk], pieces=2))

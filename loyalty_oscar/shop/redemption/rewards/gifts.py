@@ -246,11 +246,9 @@ def _of_product(basket: Any, product_id: int, but: Redemption | None = None) -> 
     ]
 
 
-def leave_other_basket(*, row: Redemption, before: str | None) -> None:
-    """Take the line of a gift out of the basket from which its reward moved. Two queries where it did."""
-    basket_id = number_of(name=before or "", kind="basket")
-    key = option_key()
-    if not basket_id or before == row.slot or key is None:
-        return
-    lines = get_model("basket", "Line").objects.using(write_db()).filter(basket_id=basket_id, attributes__option_id=key)
-    lines.filter(product_id__in=[part["product"] for part in row.lines]).delete()
+def leave_other_basket(*, before: Redemption) -> None:
+    """Take a gift as it was out of the basket from which its reward moved."""
+    basket_id = number_of(name=before.slot or "", kind="basket")
+    other = get_model("basket", "Basket").objects.using(write_db()).filter(pk=basket_id).first() if basket_id else None
+    if other is not None:
+        take_out(basket=other, row=before)

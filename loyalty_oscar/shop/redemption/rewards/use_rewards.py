@@ -46,7 +46,8 @@ def use_reward(*, claim: Claim, basket: Any, at: datetime, product_id: int | Non
         row = on_baskets.put_on(claim=claim, slot=slot, currency=basket.currency or "", lines=lines, at=at)
         _forget(basket)
         if product is not None:
-            gifts.leave_other_basket(row=row, before=before.slot if before else None)
+            if before is not None and before.slot != slot:
+                gifts.leave_other_basket(before=before)
             gifts.put_in(basket=basket, row=row, product=product)
     return row
 
