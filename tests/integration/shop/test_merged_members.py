@@ -1,6 +1,7 @@
 """Two members that become one: points with dates and what a return finds go along; both logins lead there; undone."""
 
 from datetime import timedelta
+from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -33,7 +34,8 @@ from loyalty_oscar.tiers.operations import take_given
 from tests.integration.ledger.books import assert_clean, dump
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
 from tests.integration.tiers.ladders import a_ladder, a_night, hand, known, now, told_and_over
-from tests.points import account, give, of, pay, use
+from tests.points import account, give, of, pay, reload, use
+from tests.rewards import a_reward, have, put_on, state
 from tests.storefront import TODAY, a_basket, a_product, a_user, arrive, buy, day, send_back, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
@@ -142,6 +144,17 @@ class TestPoints:
         with pytest.raises(CannotMerge) as refused:
             merge(ada, boris)
         assert (refused.value.code, dump(), Merge.objects.count()) == ("being_paid", before, 0)
+
+    def test_stay_too_while_nothing_but_a_reward_is_used_with_what_is_paid_for(self, unit, boris, ada):
+        claim = have(ada, a_reward(unit, "off", amount=100, price=100))
+        basket = put_on(ada, a_basket(ada, (a_product(price="5.00"), 1)), claim)
+        basket.freeze()
+        before = dump()
+        with pytest.raises(CannotMerge) as refused:
+            merge(ada, boris)
+        assert (refused.value.code, dump(), Merge.objects.count()) == ("being_paid", before, 0)
+        order = pay(reload(ada, basket))
+        assert (order.total_incl_tax, state(claim)) == (D("4.00"), "used")
 
     @pytest.mark.parametrize("is_rich", ["gone", "into"])
     def test_pay_what_the_other_has_to_make_up(self, unit, boris, ada, is_rich):
@@ -557,6 +570,17 @@ class TestUndone:
         with pytest.raises(CannotMerge) as refused:
             undo(row)
         assert (refused.value.code, dump(), member(ada).merged_into) == ("moved_on", before, member(boris))
+
+    def test_is_refused_while_a_reward_that_moved_is_used_with_what_is_paid_for(self, unit, boris, ada):
+        claim = have(ada, a_reward(unit, "off", amount=100, price=100))
+        row = merge(ada, boris)
+        basket = put_on(boris, a_basket(boris, (a_product(price="5.00"), 1)), claim)
+        basket.freeze()
+        with pytest.raises(CannotMerge) as refused:
+            undo(row)
+        assert refused.value.code == "being_paid"
+        order = pay(reload(boris, basket))
+        assert (order.total_incl_tax, state(claim)) == (D("4.00"), "used")
 
     def test_is_refused_once_the_one_who_went_has_left_for_good(self, boris, ada):
         row = merge(ada, boris)
