@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
@@ -13,7 +14,7 @@ from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import Frozen, LoyaltyError, NotAllowed, NotEnoughPoints
 from loyalty_oscar.ledger import operations as ledger
-from loyalty_oscar.ledger.models import Account, Hold
+from loyalty_oscar.ledger.models import Account, Hold, HoldLot
 from loyalty_oscar.ledger.operations import HoldOutcome
 from loyalty_oscar.ledger.operations.desk import lock, outermost_retried
 from loyalty_oscar.ledger.operations.holds import asked_with, why_stopped
@@ -81,7 +82,7 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
     (paused, switched off, no worth in this currency, or what points cannot pay for is not known). Where the basket
     takes none at all the reason is the code.
     """
-    slot, user_id = slot_of(basket=basket), account.member.user_id
+    slot, user_id, is_all = slot_of(basket=basket), account.member.user_id, points is None
     try:
         with transaction.atomic(using=write_db()):
             _check_basket(basket, user_id)
@@ -116,7 +117,10 @@ def use_points(*, account: Account, unit: Unit, basket: Any, points: int | None,
         # Some had run out, and no job has told the account yet.
         ledger.expire(account_id=account.pk, at=at)
         account.refresh_from_db(using=write_db())
-        raise _not_enough(unit, account.available) from error
+        ready = account.available + _held_in_time(slot, at)
+        if is_all and ready:
+            return use_points(account=account, unit=unit, basket=basket, points=ready, at=at)
+        raise _not_enough(unit, ready) from error
     except Frozen as error:
         raise _refused(Because("points_frozen"), unit) from error
     except NotAllowed as error:
@@ -180,6 +184,12 @@ def _check_terms(unit: Unit, worth: Worth | None, points: int, at: datetime) -> 
 def _ready(account: Account, before: Redemption | None) -> int:
     """Return what `may_use` does, once what is over went back."""
     return account.available + (before.hold.points if before else 0)
+
+
+def _held_in_time(slot: str, at: datetime) -> int:
+    """Return how many of the points that are set aside for a slot have not run out since."""
+    held = HoldLot.objects.using(write_db()).filter(hold__slot=slot).exclude(lot__expires_at__lte=at)
+    return held.aggregate(points=Sum("points", default=0))["points"]
 
 
 def _check_ready(account: Account, before: Redemption | None, unit: Unit, points: int) -> None:

@@ -143,6 +143,26 @@ class TestSettingPointsAside:
         assert refused.value.code == "not_enough_points"
         assert of(boris) == (0, 0, 0, 0)
 
+    def test_of_all_there_are_passes_over_what_ran_out_though_no_job_has_told_the_account(self, unit, boris, basket):
+        give(boris, 200, unit, source="old", until=day(5, 1))
+        assert on(use(boris, basket, None, unit=unit)) == (1000, D("10.00"))
+        assert (of(boris), Hold.objects.get().asked) == ((0, 0, 1000, 0), 1000)
+
+    def test_of_all_there_are_passes_over_what_ran_out_in_this_very_basket(self, unit, boris, basket):
+        give(boris, 200, unit, source="old", until=TODAY + timedelta(minutes=10))
+        use(boris, basket, 700, unit=unit)
+        later = TODAY + timedelta(minutes=20)
+        with clock.at(later):
+            assert on(use(boris, basket, None, unit=unit, at=later)) == (1000, D("10.00"))
+        assert of(boris) == (0, 0, 1000, 0)
+
+    def test_of_too_many_names_those_of_this_very_basket_too_where_some_ran_out(self, unit, boris, basket):
+        give(boris, 200, unit, source="old", until=TODAY + timedelta(minutes=10))
+        use(boris, basket, 700, unit=unit)
+        with pytest.raises(Refused) as refused:
+            use(boris, basket, 1_100, unit=unit, at=TODAY + timedelta(minutes=20))
+        assert refused.value.text.replace("\xa0", " ") == "You have 1,000 paws. Choose a number up to 1,000."
+
 
 class TestABasketThatChanges:
     def test_takes_what_it_can_of_the_points_and_more_again_once_it_is_fuller(self, unit, boris, basket):
