@@ -7,12 +7,12 @@ exactly that much. A budget is a row of its own (`RuleBudget`), changed by condi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q, Subquery
+from django.db.models import F, FilteredRelation, Q, QuerySet, Subquery
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.facts import OrderFacts
@@ -275,14 +275,26 @@ def settle(*, award: Award, target: int, looks_only: bool = False) -> int:
         row = dict(award.counted[rule_id])
         wanted = -(-row["points"] * target // award.points) if award.points else 0
         change = wanted - row["held"]
-        if looks_only or not change:
+        if looks_only:
             short += max(0, change) if "most" in row else 0
             continue
-        if "most" in row:
+        if change and "most" in row:
             change = _taken(int(rule_id), change, row["most"])
-            short += wanted - row["held"] - change
-        award.counted[rule_id] = row | {"held": row["held"] + change}
+        row |= {"held": row["held"] + change, "short": wanted - row["held"] - change}
+        short += row["short"]
+        award.counted[rule_id] = {name: number for name, number in row.items() if name != "short" or number}
     return short
+
+
+def waiting(*, awards: QuerySet[Award]) -> Iterator[Award]:
+    """Yield those of some awards that a budget had not all for when they stood again, and now has more for."""
+    counted = awards.exclude(counted={}).only("source_id", "counted").iterator()
+    short = [award for award in counted if any("short" in row for row in award.counted.values())]
+    budgets = RuleBudget.objects.using(write_db()).in_bulk({int(pk) for award in short for pk in award.counted})
+    for award in short:
+        rows = [(budgets.get(int(pk)), row) for pk, row in award.counted.items() if "short" in row]
+        if any(budget and budget.left_of(most=row["most"]) for budget, row in rows):
+            yield award
 
 
 def _taken(rule_id: int, points: int, most: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.operations.recording import posting
@@ -18,7 +19,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Unit
 from loyalty_oscar.program.queries import begun_units
 
-from .allowances import hold_still
+from .allowances import hold_still, waiting
 from .awarding import award_new
 from .following import follow, post_difference
 from .models import Award
@@ -68,12 +69,17 @@ class EarningEffect:
                 post_difference(order=order, award=award, at=at)
 
     def asks_again(self) -> Iterable[int]:
-        """Return the orders that missed a rule whose code had left and is back, or which has ended since."""
-        units = {unit.pk: unit for unit in begun_units()}
-        for award in Award.objects.using(write_db()).exclude(missed=[]).order_by("pk").iterator():
+        """
+        Return the orders that missed a rule whose code had left and is back, or which has ended since; and those that
+        stood again when others had what a budget gave them, and now it has some again.
+        """
+        units, awards = {unit.pk: unit for unit in begun_units()}, Award.objects.using(write_db()).order_by("pk")
+        for award in awards.exclude(missed=[]).iterator():
             unit = units.get(award.unit_id)
             if unit and _is_news(award, unit):
                 yield award.source_id
+        for award in waiting(awards=awards.filter(source_kind="order", given__lt=F("points"), dead=False)):
+            yield award.source_id
 
     def set_codes(self) -> frozenset[str]:
         """Return the product sets that rules name or programs exclude."""

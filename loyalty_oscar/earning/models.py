@@ -112,7 +112,7 @@ class Award(models.Model):
     was decided, with what was known of the member then; `missed` are the codes of rules that nobody could count.
     `dead` says that the order came to nothing, which an award of no points does not show otherwise.
     `counted` says by rule what it has of a budget or of what a member may have: `points` of the whole award, `held` for
-    what stands of it, `most` where there is a budget.
+    what stands of it, `most` where there is a budget, and `short` what that had no more for when the order stood again.
     UNIQUE over the source guards across accounts: two members cannot keep one guest order.
     """
 

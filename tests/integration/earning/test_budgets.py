@@ -17,7 +17,7 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.facts import gather_orders
-from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sync_orders
+from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day, send_back
@@ -111,6 +111,21 @@ class TestABudget:
         set_status(second, "Cancelled")
         look_again(first)
         assert (taken(), points_of(first)) == (20, 20)
+        assert_clean()
+
+    def test_gives_an_order_that_stands_again_the_rest_in_the_night_after_others_gave_it_back(self, rule):
+        rule(("budget", 30))
+        first = a_buy(5)
+        set_status(first, "Cancelled")
+        second = a_buy(6, "rex@example.com")
+        set_status(first, "Pending")
+        list(sweep(at=day(5, 7), everything=True))
+        assert (taken(), points_of(first), [*earning.asks_again()]) == (30, 6, [])
+        set_status(second, "Cancelled")
+        send_back(second, 1, on=day(5, 7))  # What went back asks for nothing.
+        assert [*earning.asks_again()] == [first.pk]
+        list(sweep(at=day(5, 8), everything=True))
+        assert (taken(), points_of(first), [*earning.asks_again()]) == (20, 20, [])
         assert_clean()
 
     def test_stays_as_it_is_when_an_order_is_looked_at_again(self, rule):
