@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -24,8 +25,12 @@ def sweep(working: AccountWriter) -> int:
     return points
 
 
-def expire_lot(working: AccountWriter, lot: Lot) -> int:
-    """Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends."""
+def expire_lot(working: AccountWriter, lot: Lot, **order: Any) -> int:
+    """
+    Write off what is free in one lot, unless the program pauses; what is set aside stays until its hold ends.
+
+    `order` names the order with whose goods it came back too late, as the reason for that does.
+    """
     points = 0 if lot.remaining and working.is_paused else lot.remaining
     if points:
         times = working.times_run_out([lot]).get(lot.pk, 0)
@@ -34,7 +39,7 @@ def expire_lot(working: AccountWriter, lot: Lot) -> int:
             key=f"lot:{lot.pk}:expire:{times}",
             kind=Kind.EXPIRE,
             counter=Counter.BREAKAGE,
-            because=Because("ran_out", source=lot.source),
+            because=Because("ran_out", source=lot.source, **order),
             effective_at=lot.expires_at,
         )
     return points

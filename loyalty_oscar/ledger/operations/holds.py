@@ -233,9 +233,10 @@ def restore(
         entry = working.write(
             key=key, kind=Kind.RESTORE, counter=Counter.REDEMPTION, because=because, fingerprint=fingerprint
         )
+        order = {name: because.params[name] for name in ("order", "number") if name in because.params}
         for lot in touched:
             if lot.expires_at is not None and lot.expires_at <= at:
-                expire_lot(working, lot)
+                expire_lot(working, lot, **order)
     return Posted(entry)
 
 

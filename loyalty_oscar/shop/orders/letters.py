@@ -35,7 +35,7 @@ from ..notices.letters import (
     timings,
 )
 from .statuses import is_dead
-from .went_back import OWN, TOPIC
+from .went_back import OWN, TOPIC, ran_out_at_once
 
 
 @letters.register(TOPIC)
@@ -110,7 +110,7 @@ def _rows(entries: Sequence[Entry]) -> tuple[list[tuple[str, int]], dict[Any, An
 
 
 def _kind(entry: Entry) -> str:
-    if entry.counter == Counter.REDEMPTION:
+    if entry.counter == Counter.REDEMPTION or ran_out_at_once(entry=entry):
         return "used"
     return "order" if entry.because.get("c") in OWN else "more"
 

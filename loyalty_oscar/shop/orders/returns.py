@@ -25,7 +25,7 @@ from loyalty_oscar.program.money import to_minor
 from ..models import OrderSync
 from .facts import gather_orders, marks_of
 from .sync import set_codes
-from .went_back import OWN
+from .went_back import OWN, ran_out_at_once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,11 +213,15 @@ def _foreseen(order: OrderFacts, at: datetime) -> tuple[dict[int, Change], list[
         said += beside()
     found: dict[int, Change] = {}
     for entry in posted:
-        if entry.kind == Kind.EXPIRE:
+        is_too_late = ran_out_at_once(entry=entry)
+        if entry.kind == Kind.EXPIRE and not is_too_late:
             continue
         why = "" if entry.account.member.user_id == order.user_id else words.why(entry.because)
         change = found.setdefault(entry.account_id, Change(unit=entry.account.unit, why=why))
         moved = entry.d_available + entry.d_pending + entry.d_reserved - entry.d_debt
+        if is_too_late:
+            change.returned += moved
+            continue
         change.taken -= min(0, moved)
         change.returned += max(0, moved)
         change.owed += entry.d_debt

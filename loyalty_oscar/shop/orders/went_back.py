@@ -38,7 +38,7 @@ def announce_entries(*, entries: Iterable[Any], at: datetime) -> None:
     for entry in posted:
         code, order = entry.because.get("c"), entry.because.get("p", {}).get("order")
         is_back = entry.kind in (Kind.CLAW, Kind.RESTORE, Kind.CAPTURE) and code not in SILENT
-        if is_back and (order is None or order not in new):
+        if (is_back or ran_out_at_once(entry=entry)) and (order is None or order not in new):
             told[entry.account_id].append(entry)
     announce_many(
         happenings=[
@@ -52,3 +52,8 @@ def announce_entries(*, entries: Iterable[Any], at: datetime) -> None:
             for account_id, own in told.items()
         ]
     )
+
+
+def ran_out_at_once(*, entry: Entry) -> bool:
+    """Return whether used points came back with an order and ran out with that: their date had passed."""
+    return entry.kind == Kind.EXPIRE and entry.because.get("p", {}).get("order") is not None

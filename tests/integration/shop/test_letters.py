@@ -20,7 +20,7 @@ from loyalty_oscar.testing import clock
 from tests.integration.journeys.deeds import a_campaign, a_night
 from tests.integration.referrals.friendly import an_inviting_club, bring
 from tests.integration.tiers.ladders import a_ladder
-from tests.points import a_member_with, pay, points_club, use
+from tests.points import a_member_with, give, pay, points_club, use
 from tests.storefront import a_basket, a_club, a_product, a_user, arrive, buy, day, ripen, send_back, text_of
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +207,26 @@ class TestTheMailAboutPointsThatWentBack:
             assert "The order was cancelled. What you used for it is yours again." in text
             assert f"Used for order {order.number}, yours again" in text
         assert looked_up(user, day(3, 3))[1]["ready"] == 500
+
+    @pytest.mark.parametrize(
+        ("until", "subject"),
+        [(day(3, 20), "200 paws came back to you"), (None, "Order %s was cancelled: 25 paws less")],
+    )
+    def test_counts_nothing_that_came_back_and_ran_out_at_once(self, until, subject):
+        unit = points_club()
+        user = a_user()
+        give(user, 300, unit, source="soon", until=day(3, 5))
+        give(user, 200, unit, source="late", until=until or day(3, 6))
+        basket = use(user, a_basket(user, (a_product("Bed", "30.00"), 1)), 500, unit=unit, at=day(3, 1))
+        with clock.at(day(3, 1)):
+            order = pay(basket)
+        sync_orders(order_ids=[order.pk], at=day(3, 1))
+        leave(day(3, 1))
+        cancel(order, on=day(3, 10))
+        assert leave(day(3, 11)) == [subject if until else subject % order.number]
+        assert looked_up(user, day(3, 11))[1]["ready"] == (200 if until else 0)
+        for text in both(mail.outbox[0]):
+            assert ("yours again" in text) == bool(until)
 
     def test_says_of_a_cancelled_order_that_it_was_cancelled(self):
         a_club()

@@ -165,6 +165,25 @@ class TestWhatThenHappens:
         assert buckets()[0] - before[0] == said.returned - said.taken
         assert preview_cancelled(order=order, at=SENT_BACK).changes == ()
 
+    @pytest.mark.parametrize("step", ["a piece comes back", "it is cancelled"])
+    def test_leaves_out_what_comes_back_and_runs_out_at_once(self, user, step):
+        unit = points_club()
+        give(user, 500, unit, until=day(4, 30))
+        with clock.at(BOUGHT), transaction.atomic():
+            basket = use(user, a_basket(user, (a_product("Bed", "20.00"), 1)), 500, unit=unit, at=BOUGHT)
+            order = factories.create_order(basket=basket, user=user, date_placed=BOUGHT)
+        sync_orders(order_ids=[order.pk], at=BOUGHT)
+        if step == "it is cancelled":
+            said, before = preview_cancelled(order=order, at=SENT_BACK), buckets()
+            order.status = "Cancelled"
+            order.save()
+            sync_orders(order_ids=[order.pk], at=SENT_BACK)
+        else:
+            said, before = tell(order, line0=1), buckets()
+            send_back(order, 0, 1)
+        assert (said.taken, said.returned) == (15, 0)
+        assert buckets()[0] - before[0] == said.returned - said.taken
+
 
 @pytest.fixture
 def desk(client):
