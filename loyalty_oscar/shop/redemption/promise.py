@@ -134,8 +134,9 @@ def promise_of_today(*, basket: Any, terms: UseTerms) -> BasketPromise:
     lines = list(basket.all_lines())
     ids = [line.product_id for line in lines]
     sets = sets_shown(product_ids=ids, codes=limits.excluded) if limits.excluded else dict.fromkeys(ids, frozenset())
-    shut = {line.product_id: None for line in lines if not line.product.is_discountable}
-    return BasketPromise(limits=limits, sets=sets | shut)
+    # A gift is shut to all offers on its own line alone, not on those of own pieces.
+    lowered = {line.product_id for line in lines if line.product.is_discountable}
+    return BasketPromise(limits=limits, sets={pk: codes if pk in lowered else None for pk, codes in sets.items()})
 
 
 @harmless

@@ -478,6 +478,12 @@ class TestAGift:
             put_on(boris, a_basket(boris, (a_product(price="20.00"), 1)), claim)
         assert (refused.value.because.code, state(claim)) == ("gift_sold_out", OPEN)
 
+    def test_lets_points_pay_for_own_pieces_of_its_product_once_they_are_being_paid_for(self, unit, boris, claim, mug):
+        basket = use(boris, put_on(boris, a_basket(boris, (mug, 1)), claim), 500, unit=unit)
+        assert basket.total_incl_tax == D("4.90")
+        type(basket).objects.update(status="Frozen")  # As a gateway's code may do it, without a signal.
+        assert reload(boris, basket).total_incl_tax == D("4.90")
+
     def test_lets_points_pay_for_the_other_goods_alone(self, unit, boris, claim):
         basket = put_on(boris, a_basket(boris, (a_product(price="10.00"), 1)), claim)
         basket = use(boris, basket, 1_500, unit=unit)

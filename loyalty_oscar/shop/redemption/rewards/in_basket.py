@@ -151,7 +151,8 @@ def opened(*, basket: Any, row: Redemption) -> list[bool]:
     lines, codes = list(basket.all_lines()), frozenset(filter(None, [row.claim.reward.params.get("set")]))
     sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
     return [
-        (not codes or bool(sets.get(line.product_id))) and PointsBenefit().can_apply_benefit(line) for line in lines
+        (not codes or bool(sets.get(line.product_id))) and bool(PointsBenefit().can_apply_benefit(line))
+        for line in lines
     ]
 
 
