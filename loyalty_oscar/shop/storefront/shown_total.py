@@ -1,6 +1,6 @@
 """
-What a total was when it was shown: where a member price or a sale made it lower and ends before the order is sent,
-nothing is paid that was not shown.
+What a total was when it was shown: where a member price, a sale or a reward made it lower, and ends or takes less
+before the order is sent, nothing is paid that was not shown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def _shown_price(price: Any) -> int:
 
 
 def is_lowered(*, basket: Any) -> bool:
-    """Return whether a member price or a sale lowers the price of anything in a basket."""
+    """Return whether a member price, a sale or a reward lowers the price of anything in a basket."""
+    if any(hasattr(one["offer"], "loyalty_gives_rewards") for one in basket.offer_applications):
+        return True
     return any(getattr(line.purchase_info.price, "loyalty_cut", None) for line in basket.all_lines())
 
 

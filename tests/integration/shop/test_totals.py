@@ -13,9 +13,12 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.storefront import shown_total
 from loyalty_oscar.shop.storefront.request_hooks import checkout_guards
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import MemberPrice
 from tests.integration.exclusives.sales import GOLD, a_member_of, a_sale, take
 from tests.integration.tiers.ladders import a_ladder
+from tests.points import a_member_with, points_club
+from tests.rewards import a_reward, have
 from tests.storefront import a_club, a_product, day, text_of
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +110,40 @@ class TestATotalThatGrew:
         with clock.at(END):
             place(client)
         assert Order.objects.get().total_incl_tax == D("100.00")
+
+
+class TestARewardThatTakesLess:
+    @pytest.fixture
+    def pair(self, bed):
+        """The product set of two beds for 100.00 each, as its range."""
+        return ProductSetFactory(code="beds", products=[bed, a_product("Large bed", "100.00")]).tie.range
+
+    @pytest.fixture
+    def boris(self, bed, pair):
+        """Somebody with 20 percent off beds on a basket with both, who has come to the preview."""
+        unit = points_club()
+        user = a_member_with(500, unit)
+        claim = have(user, a_reward(unit, "off", percent=20, set="beds"))
+        client, _page = a_client(user, bed)
+        client.post(reverse("basket:add", args=[pair.all_products().exclude(pk=bed.pk).get().pk]), {"quantity": 1})
+        client.post(reverse("loyalty:use-reward", args=[claim.pk]))
+        page = client.get(PREVIEW)
+        assert "160.00" in text_of(page)
+        return client
+
+    @pytest.mark.usefixtures("today")
+    def test_is_shown_before_anything_is_ordered(self, boris, bed, pair):
+        pair.remove_product(bed)
+        forget_cache()
+        assert place(boris)["Location"] == PREVIEW
+        assert not Order.objects.exists()
+        assert "your goods cost €180.00 now, no longer €160.00" in text_of(boris.get(PREVIEW))
+        assert place(boris)["Location"] == reverse("checkout:thank-you")
+
+    @pytest.mark.usefixtures("today")
+    def test_is_no_news_where_the_goods_cost_less(self, boris, bed):
+        bed.stockrecords.update(price=D("50.00"))
+        assert place(boris)["Location"] == reverse("checkout:thank-you")
 
 
 class TestATotalThatDidNotGrow:

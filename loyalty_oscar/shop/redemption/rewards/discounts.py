@@ -70,7 +70,7 @@ class RewardDiscount:
         if not is_lasting(offer):
             given_to(basket=basket).closing.add(self.kind)
         # This instance only: the name stands in the totals, on the order and in its mail, and nobody saves it.
-        offer.name = names_of(rows)
+        offer.name, offer.loyalty_gives_rewards = names_of(rows), True
         offer.record_usage = partial(count_after_commit, offer.pk)
 
 
