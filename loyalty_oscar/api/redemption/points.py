@@ -84,6 +84,9 @@ class BasketView(MemberView):
         basket = basket_of(request=self.request, by_session=by_session)
         if basket is None:
             raise NotFound
+        # With a token, too, it is the basket of this request for who looks after one that a request changed.
+        request: Any = self.request._request
+        request.basket = basket
         return basket
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from loyalty_oscar.redemption.models import Claim, Redemption
-from tests.integration.api.conftest import api_of
+from tests.integration.api.conftest import Api, api_of
+from tests.points import give
 from tests.rewards import a_reward, have
 from tests.storefront import TODAY, a_basket, a_product, a_user
 
@@ -39,6 +40,16 @@ class TestAReward:
         for _again in range(2):
             assert api.delete(f"{HERE}/{claim.pk}").json() == {"claims": [], "currency": "EUR", "total": "49.80"}
         assert Claim.objects.get().state == "open"
+
+    @pytest.mark.parametrize("how", ["token", "session"])
+    def test_leaves_the_points_ready_that_the_basket_takes_no_more(self, unit, boris, claim, client, how):
+        give(boris, 5_000, unit, source="more")
+        client.force_login(boris)
+        api = api_of(boris) if how == "token" else Api(client=client)
+        assert api.put("basket/points", {"points": 4_980}).json()["ready"] == 220
+        api.put(f"{HERE}/{claim.pk}")
+        told = api.get("basket/points").json()
+        assert (told["asked"], told["applied"], told["set_aside"], told["ready"]) == (4_980, 4_480, 4_480, 720)
 
     def test_that_is_a_gift_comes_with_the_product_that_is_chosen(self, unit, boris, api):
         mug, bowl = a_product("Mug", "9.90"), a_product("Bowl", "12.00")
