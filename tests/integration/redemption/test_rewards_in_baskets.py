@@ -338,6 +338,22 @@ class TestDelivery:
         ordered(basket)
         assert [state(claim) for claim in claims] == [USED if number == used else OPEN for number in range(2)]
 
+    @pytest.mark.parametrize("charge", ["4.90", "0.00"])
+    def test_that_nobody_pays_for_any_more_refuses_the_order_that_was_paid_for(
+        self, unit, boris, ordered, charge, django_capture_on_commit_callbacks
+    ):
+        claim = have(boris, a_reward(unit, "delivery"))
+        basket = put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim)
+        with django_capture_on_commit_callbacks(execute=True):
+            basket.freeze()
+        Offer.objects.filter(priority=-8_000).update(status="Suspended")  # Tells nobody.
+        if charge == "0.00":  # It would cost nothing anyway.
+            assert ordered(reload(boris, basket), charge).total_incl_tax == D("24.90")
+        else:
+            with pytest.raises(RewardUnavailable):
+                ordered(reload(boris, basket), charge)
+        assert state(claim) == OPEN
+
     def test_is_named_in_the_totals_of_the_order(self, unit, boris, ordered, client):
         claim = have(boris, a_reward(unit, "delivery"))
         order = ordered(put_on(boris, a_basket(boris, (a_product(price="24.90"), 1)), claim))

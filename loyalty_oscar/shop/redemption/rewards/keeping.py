@@ -18,6 +18,7 @@ from oscar.core.loading import get_model
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
+from loyalty_oscar.redemption.kinds import DELIVERY
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.operations import on_baskets
 
@@ -106,13 +107,23 @@ def new_line(sender: Any, instance: Any, **kwargs: Any) -> None:
         return
     used = order.__dict__.get("_loyalty_rewards_used", set())
     rows = [row for row in getattr(basket, "_loyalty_rows", ()) if row.claim_id is not None]
-    if comes_back(basket=basket) and any((row.promise or {}).get("minor") and row.pk not in used for row in rows):
+    if comes_back(basket=basket) and any(row.pk not in used and _is_missed(basket, order, row) for row in rows):
         raise RewardUnavailable(gone())
     paid = pieces_of([row for row in rows if row.pk in used])
     for line in gifts_in(basket=basket):
         paid[line.product_id] -= line.quantity
         if paid[line.product_id] < 0:
             raise RewardUnavailable(gone())
+
+
+def _is_missed(basket: Any, order: Any, row: Redemption) -> bool:
+    """Return whether an order costs more than was paid for want of a reward that was promised to its payment."""
+    if row.promise is None or row.claim is None:
+        return False
+    if row.claim.reward.kind != DELIVERY:
+        return bool(row.promise.get("minor"))
+    # What delivery costs is known with the order alone. Where the reward counts, it or a better offer paid for it.
+    return row.pk not in given_to(basket=basket).keys and bool(order.shipping_incl_tax)
 
 
 @checkout_guards.register("rewards", order=25)
