@@ -65,6 +65,12 @@ def after_days(*, at: datetime, days: int) -> datetime:
     return at + timedelta(days=days)
 
 
+def end_of_day_after(*, at: datetime, days: int, zone: str) -> datetime:
+    """Return the exclusive end of the day on which so many times 24 hours are over: all of that day still counts."""
+    day = local_day(at=after_days(at=at, days=days), zone=zone)
+    return start_of_day(day=day + timedelta(days=1), zone=zone)
+
+
 def daytime(*, at: datetime, zone: str, hours: Sequence[int]) -> datetime:
     """Return the first moment from `at` on (UTC) that lies between two hours of a day in the zone."""
     local, (first, last) = at.astimezone(ZoneInfo(zone)), hours

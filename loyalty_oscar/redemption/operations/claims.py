@@ -8,12 +8,13 @@ claim by the state that it must be in. How many there are of a reward is counted
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.ledger import operations as ledger
@@ -111,7 +112,9 @@ def _made(
 
 
 def _until(reward: Reward, ready_at: datetime) -> datetime | None:
-    return ready_at + timedelta(days=reward.valid_days) if reward.valid_days else None
+    if not reward.valid_days:
+        return None
+    return periods.end_of_day_after(at=ready_at, days=reward.valid_days, zone=reward.program.time_zone)
 
 
 def tell_had(*, claim: Claim, at: datetime) -> None:

@@ -7,11 +7,12 @@ As every write of a claim, these lock the account of its member first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from loyalty_oscar.kernel import periods
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.operations.desk import outermost_retried
@@ -25,7 +26,7 @@ from .claims import CannotClaim, go_back, locked_again, take_step, tell_had
 
 State = Claim.State
 #: A reward that was used with an order which came to nothing is good for so long, if it would be over sooner.
-GRACE = timedelta(days=30)
+GRACE_DAYS = 30
 
 
 @outermost_retried
@@ -138,7 +139,9 @@ def _open_again(claim: Claim, number: str, at: datetime) -> None:
     if claim.revoked is not None:
         go_back(claim, State.USED, at, **more)
         return
-    if claim.valid_until is not None and claim.valid_until < at + GRACE and not claim.graced:
-        more |= {"valid_until": at + GRACE, "graced": True}
+    zone = claim.member.program.time_zone
+    if claim.valid_until is not None and not claim.graced:
+        until = periods.end_of_day_after(at=at, days=GRACE_DAYS, zone=zone)
+        more |= {"valid_until": until, "graced": True} if claim.valid_until < until else {}
     if take_step(claim, State.USED, State.OPEN, Because("claim_open_again", number=number), at, "system", **more):
         tell_had(claim=claim, at=at)

@@ -122,7 +122,7 @@ class TestAClaim:
         assert first.json() == {
             "id": Claim.objects.get().pk, "reward": "spa-day", "name": "A day at the spa", "kind": "code",
             "state": "open", "points": 500, "since": "2026-05-06T12:00:00+02:00",
-            "until": "2026-06-05T12:00:00+02:00", "text": "",
+            "until": "2026-06-06T00:00:00+02:00", "text": "",
             "amounts": [], "code": None, "where": "At the spa",
             "because": {
                 "code": "reward_bought", "params": {"name": "A day at the spa"},

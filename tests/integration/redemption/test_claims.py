@@ -1,10 +1,11 @@
 """Rewards for points: who can have them, once each, and the way back of the points."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
+from loyalty_oscar.kernel.periods import last_day
 from loyalty_oscar.ledger.models import Account, Entry
 from loyalty_oscar.ledger.operations import freeze, merge
 from loyalty_oscar.program.models import Event, Reward
@@ -224,9 +225,10 @@ class TestACode:
 
 
 class TestTheTimeOfAClaim:
-    def test_runs_out_at_its_moment_and_not_before(self, member):
+    def test_runs_out_once_its_last_day_is_over_and_not_before(self, member):
         claim = buy(reward=RewardFactory(valid_days=30, codes=["A"]), member=member, key="1", at=TODAY)
-        assert claim.valid_until == TODAY + timedelta(days=30)
+        assert claim.valid_until == datetime(2026, 6, 5, 22, tzinfo=UTC)
+        assert last_day(expires_at=claim.valid_until, zone="Europe/Berlin") == date(2026, 6, 5)
         assert not expire(claim=claim, at=claim.valid_until - timedelta(microseconds=1))
         assert [expire(claim=claim, at=claim.valid_until) for _time in range(2)] == [True, False]
         claim.refresh_from_db()

@@ -1,6 +1,6 @@
 """What members are told of their rewards, and the end of those that nobody uses: told 10 days before, or put off."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
@@ -29,7 +29,8 @@ from tests.storefront import buy as buy_goods
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 #: TODAY is noon in Berlin; what is had then for 30 days ends at the same hour.
-ENDS = TODAY + 30 * DAY
+#: The end of 5 June in Berlin.
+ENDS = datetime(2026, 6, 5, 22, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -340,4 +341,4 @@ class TestAGift:
         self.give(member, waits=True, ready_at=TODAY + 5 * DAY)
         assert nights(1, 5) == {}
         assert nights(6, 6) == {6: ["“A day at the spa” is yours"]}
-        assert state_of(Claim.objects.get()) == ("open", TODAY + 35 * DAY)
+        assert state_of(Claim.objects.get()) == ("open", ENDS + 5 * DAY)

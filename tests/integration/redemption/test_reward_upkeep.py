@@ -49,7 +49,7 @@ class TestWhatAMemberTakesAlong:
             {
                 "reward": "A grooming",
                 "since": "2026-05-06T10:00:00+00:00",
-                "until": "2026-06-05T10:00:00+00:00",
+                "until": "2026-06-05T22:00:00+00:00",
                 "paid_points": 5,
                 "order": None,
                 "state": "back",

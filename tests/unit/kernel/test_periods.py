@@ -11,6 +11,7 @@ from loyalty_oscar.kernel.periods import (
     add_months,
     after_days,
     daytime,
+    end_of_day_after,
     end_of_month_after,
     fixed_date_after,
     last_day,
@@ -169,6 +170,30 @@ class TestTheLastDay:
         day = last_day(expires_at=ends, zone=zone)
         assert (day + timedelta(days=1)).day == 1
         assert day.month == (6 + months - 1) % 12 + 1
+
+
+class TestTheEndOfADay:
+    @pytest.mark.parametrize(
+        ("zone", "at", "days", "ends"),
+        [
+            ("UTC", datetime(2026, 5, 6, 10, tzinfo=UTC), 30, datetime(2026, 6, 6, tzinfo=UTC)),
+            ("UTC", datetime(2026, 5, 6, tzinfo=UTC), 30, datetime(2026, 6, 6, tzinfo=UTC)),
+            ("Europe/Berlin", datetime(2026, 5, 6, 21, 59, tzinfo=UTC), 1, datetime(2026, 5, 7, 22, tzinfo=UTC)),
+            ("Europe/Berlin", datetime(2026, 5, 6, 22, tzinfo=UTC), 1, datetime(2026, 5, 8, 22, tzinfo=UTC)),
+            ("Europe/Berlin", datetime(2026, 3, 28, 10, tzinfo=UTC), 1, datetime(2026, 3, 29, 22, tzinfo=UTC)),
+            ("Europe/Berlin", datetime(2026, 10, 24, 10, tzinfo=UTC), 1, datetime(2026, 10, 25, 23, tzinfo=UTC)),
+        ],
+    )
+    def test_is_that_of_the_zone_over_changes_of_the_clock_too(self, zone, at, days, ends):
+        assert end_of_day_after(at=at, days=days, zone=zone) == ends
+
+    @given(minutes=st.integers(0, 5_000_000), days=st.integers(0, 400), zone=st.sampled_from(ZONES))
+    def test_is_never_sooner_than_its_days_nor_a_day_later(self, minutes, days, zone):
+        at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+        ends = end_of_day_after(at=at, days=days, zone=zone)
+        over = after_days(at=at, days=days)
+        assert over < ends <= over + timedelta(hours=25)
+        assert last_day(expires_at=ends, zone=zone) == local_day(at=over, zone=zone)
 
 
 class TestTheDaytime:
