@@ -253,11 +253,11 @@ def everything(shops: Shops) -> int:
     board = Board("Queries more with everything on than with points alone (of these)")
     for queue, (who, most) in itertools.product((False, True), EVERYTHING.items()):
         found = {}
-        for how in ("points", "everything"):
+        for how in ("everything", "points"):  # Nothing of it is left on for the parts that follow.
             asked = {"how": how, "queue": queue, "known": who == "whom the shop knows"}
             shops.with_.ask("everything", **asked)  # warms up
             found[how] = shops.with_.ask("everything", **asked)
-        alone, all_ = found.values()
+        alone, all_ = found["points"], found["everything"]
         more = {step: all_[step] - alone[step] for step in STEPS_OF_ALL}
         words = f"a customer {who}, {'queue' if queue else 'inline'}"
         for step in STEPS_OF_ALL:
