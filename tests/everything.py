@@ -235,7 +235,7 @@ def _has_rewards(seen):
     member, said, at = Member.objects.get(user=seen.zoe), f"{FIRST} {LAST} of {STREET}", day(6, 27)
     actor = f"staff:{seen.clerk.pk}"
     GoalFactory(program=seen.unit.program, target=1, repeats=False)
-    spa = RewardFactory(program=seen.unit.program, name="A day at the spa", price=5, valid_days=10, codes=["SPA-7QK2"])
+    spa = RewardFactory(program=seen.unit.program, name="A day at the spa", price=5, valid_days=9, codes=["SPA-7QK2"])
     grooming = RewardFactory(program=seen.unit.program, name="A grooming", price=5, params={"ask": "Which day?"})
     with clock.at(at):
         buy_reward(reward=spa, member=member, key="1", at=at)
