@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -41,9 +42,13 @@ def all_campaigns(*, program_id: int) -> list[Campaign]:
     """
     if not _has("campaigns", program_id):
         return []
+    load, version = partial(_campaigns, program_id), version_of(program_id=program_id)
+    return remembered(key=("campaigns", program_id), version=version, load=load)
+
+
+def _campaigns(program_id: int) -> list[Campaign]:
     rows = Campaign.objects.using(write_db()).filter(program_id=program_id).order_by("code")
-    rows = rows.select_related("reward", "program")
-    return remembered(key=("campaigns", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+    return list(rows.select_related("reward", "program"))
 
 
 def campaigns_about(*, program_id: int, occasion: str) -> list[Campaign]:
@@ -129,9 +134,13 @@ def goals_of(*, program_id: int) -> list[Goal]:
     """
     if not _has("goals", program_id):
         return []
+    load, version = partial(_goals, program_id), version_of(program_id=program_id)
+    return remembered(key=("goals", program_id), version=version, load=load)
+
+
+def _goals(program_id: int) -> list[Goal]:
     rows = Goal.objects.using(write_db()).filter(program_id=program_id).order_by("code")
-    rows = rows.select_related("reward", "segment", "program__unit")
-    return remembered(key=("goals", program_id), version=version_of(program_id=program_id), load=lambda: list(rows))
+    return list(rows.select_related("reward", "segment", "program__unit"))
 
 
 def names_of_sets(*, goals: Iterable[Goal]) -> dict[str, str]:

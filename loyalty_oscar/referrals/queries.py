@@ -19,8 +19,12 @@ from .rules import read_code
 
 def schemes() -> dict[int, Scheme]:
     """Return every scheme with its program, also one switched off, by program (remembered)."""
+    return remembered(key="referral-schemes", version=versions(), load=_schemes)
+
+
+def _schemes() -> dict[int, Scheme]:
     rows = Scheme.objects.using(write_db()).select_related("program", "giver_reward", "newcomer_reward")
-    return remembered(key="referral-schemes", version=versions(), load=lambda: {row.program_id: row for row in rows})
+    return {row.program_id: row for row in rows}
 
 
 def scheme_of(*, program_id: int) -> Scheme | None:

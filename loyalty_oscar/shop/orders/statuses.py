@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_uppercase
@@ -147,6 +147,17 @@ def ready_status() -> str | None:
 
 def final_statuses() -> frozenset[str]:
     """Return the ready status and everything that may follow it, without the dead and what leads to it again."""
+    return _final(_told())
+
+
+def _told() -> Hashable:
+    """Return what the settings say of statuses: what is worked out of it is kept as long as it is the same."""
+    ours = (conf.READY_STATUS, *(tuple(words) for words in (conf.DEAD_STATUSES, conf.HARMLESS_STATUSES)))
+    return tuple(pipeline().items()), getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", ""), ours
+
+
+@lru_cache(maxsize=16)
+def _final(told: Hashable) -> frozenset[str]:
     start = ready_status()
     return frozenset() if start is None else _from(start)
 
@@ -185,6 +196,11 @@ def counts(*, status: str) -> bool:
 
 def earlier_statuses() -> frozenset[str]:
     """Return the statuses that say of an order that it is not final, or no more: a mistake was taken back."""
+    return _earlier(_told())
+
+
+@lru_cache(maxsize=16)
+def _earlier(told: Hashable) -> frozenset[str]:
     first = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", "")
     known = (*final_statuses(), *conf.DEAD_STATUSES, *conf.HARMLESS_STATUSES)
     return frozenset(one for one in (*pipeline(), first) if one and not is_among(word=one, words=known))

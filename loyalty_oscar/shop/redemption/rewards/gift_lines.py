@@ -17,8 +17,13 @@ def option_key() -> int | None:
     """Return the key of the option that gifts bear; None in a shop that has none (remembered). No rewards, no query."""
     if not any(unit.program.known_rewards for unit in shown_units()):
         return None
+    return remembered(key="gift-option", version=versions(), load=_option_key)
+
+
+def _option_key() -> int | None:
     options = get_model("catalogue", "Option").objects.using(write_db()).filter(code=OPTION)
-    return remembered(key="gift-option", version=versions(), load=lambda: options.values_list("pk", flat=True).first())
+    key: int | None = options.values_list("pk", flat=True).first()
+    return key
 
 
 def gift_option() -> Any:
