@@ -288,9 +288,8 @@ class TakeRewardView(MemberView):
 
 def wanted_text(data: Any) -> str:
     """Return the text of a body `{"text": …}`, which may be missing. Raises `ValidationError`."""
-    sent = data or {}
-    wanted = WantedSerializer(data=sent if isinstance(sent, dict) else None)
-    is_meant = isinstance(sent, dict) and set(sent) <= {"text"} and isinstance(sent.get("text", ""), str)
+    wanted = WantedSerializer(data=data if isinstance(data, dict) else None)
+    is_meant = isinstance(data, dict) and set(data) <= {"text"} and isinstance(data.get("text", ""), str)
     if not is_meant or not wanted.is_valid():
         text = pgettext("loyalty", "Send %(example)s, a text of at most %(most)d characters, and nothing else.")
         raise ValidationError(text % {"example": '{"text": "…"}', "most": LONGEST_TEXT})

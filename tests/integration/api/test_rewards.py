@@ -192,6 +192,7 @@ class TestAClaim:
         [
             '{"text": 5}', '{"text": null}', '{"text": true}', '{"text": ["Monday"]}', '{"text": "a", "text": "b"}',
             '{"text": "Monday", "member": 1}', '{"points": 1}', '["Monday"]', '"Monday"', "5", "nothing", "{",
+            "[]", "0", "false", "null", '""',
             '{"text": "\\u0000"}', '{"text": "\\ud800"}', json.dumps({"text": "x" * 501}),
         ],
     )  # fmt: skip
