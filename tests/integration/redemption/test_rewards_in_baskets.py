@@ -198,16 +198,20 @@ class TestMoneyOff:
             pay(basket)
         assert state(claim) == USED
 
-    @pytest.mark.parametrize("change", ["one leaves", "all leave", "not discountable"])
-    def test_comes_off_the_goods_off_which_it_came_when_the_payment_began(
-        self, unit, boris, change, django_capture_on_commit_callbacks
-    ):
+    @pytest.fixture
+    def being_paid(self, unit, boris, django_capture_on_commit_callbacks):
+        """A bed and a bowl at the gateway, with 20 % off both: the goods, their range, the claim and the basket."""
         bed, bowl = a_product("Bed", "50.00"), a_product("Bowl", "50.00")
         held = ProductSetFactory(code="beds", products=[bed, bowl]).tie.range
         claim = have(boris, a_reward(unit, "off", percent=20, set="beds"))
         basket = put_on(boris, a_basket(boris, (bed, 1), (bowl, 1)), claim)
         with django_capture_on_commit_callbacks(execute=True):
             basket.freeze()
+        return bed, bowl, held, claim, basket
+
+    @pytest.mark.parametrize("change", ["one leaves", "all leave", "not discountable"])
+    def test_comes_off_the_goods_off_which_it_came_when_the_payment_began(self, boris, being_paid, change):
+        bed, bowl, held, claim, basket = being_paid
         if change == "not discountable":
             type(bed).objects.filter(pk=bed.pk).update(is_discountable=False)
         else:
@@ -218,14 +222,9 @@ class TestMoneyOff:
         assert (order.total_incl_tax, state(claim)) == (D("80.00"), USED)
 
     def test_of_a_payment_that_was_broken_off_comes_off_the_goods_of_today_once_the_basket_changes(
-        self, unit, boris, django_capture_on_commit_callbacks
+        self, boris, being_paid
     ):
-        bed, bowl = a_product("Bed", "50.00"), a_product("Bowl", "50.00")
-        held = ProductSetFactory(code="beds", products=[bed, bowl]).tie.range
-        claim = have(boris, a_reward(unit, "off", percent=20, set="beds"))
-        basket = put_on(boris, a_basket(boris, (bed, 1), (bowl, 1)), claim)
-        with django_capture_on_commit_callbacks(execute=True):
-            basket.freeze()
+        bed, bowl, held, _claim, basket = being_paid
         held.remove_product(bed)
         forget_cache()
         basket.thaw()
