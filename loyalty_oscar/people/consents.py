@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Value
 
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.mailboxes import mark_of
@@ -41,7 +41,8 @@ def allowed(*, purpose: str, member_ids: Collection[int], at: datetime) -> froze
     refused. At most three queries, however many members, and what the fact `country` asks.
     """
     rows = Consent.objects.using(write_db()).filter(purpose=purpose, member_id__in=list(member_ids), is_current=True)
-    said = list(rows.values_list("member_id", "withdrawn_at", "mark", "member__user__email"))
+    email = F("member__user__email") if purpose == Consent.Purpose.LETTERS else Value("")  # Content needs no mailbox.
+    said = list(rows.values_list("member_id", "withdrawn_at", "mark", email))
     consenting = {pk for pk, withdrawn_at, mark, email in said if withdrawn_at is None and _is_of(mark, email)}
     if purpose == Consent.Purpose.LETTERS:
         consenting |= _existing_customers(set(member_ids).difference(pk for pk, *_more in said), at)
