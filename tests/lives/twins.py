@@ -5,7 +5,7 @@ Everything must be alike, balances, levels, gifts, friends, budgets, quotas and 
 
 - **What was true when it was placed stays true.** Orders that were placed while the other order stood keep what was
   promised then: the percent of a level that stood on it, or that they were not the first. What such orders bring is
-  left out on both sides, and with it where it leads (a level that counts points).
+  left out on both sides, and with it where it leads (a level that counts points, and what a campaign gives for it).
 - **What was left is decided once.** Orders that met the end of a budget, or of what a member may have of a rule in a
   day, a month or for ever, where the other order had taken of it, keep the part that they got. They count as promised
   otherwise, as do those that stood again when the budget had nothing left; what they have of budgets is left out, and
@@ -137,14 +137,15 @@ class Twin:
         return {self.labels[order]: (points, back) for order, points, back in rows}
 
 
-def _undecided(one: Twin, other: Twin, *, never: str) -> set[Gift]:
+def _undecided(one: Twin, other: Twin, *, never: str, spoilt: Collection[int]) -> set[Gift]:
     """Return the gifts of campaigns that need not be alike."""
     found = set()
     for gift in one.campaigns.keys() | other.campaigns.keys():
         rows = [row for row in (one.campaigns.get(gift), other.campaigns.get(gift)) if row]
         is_decided = any(row.state == SKIPPED and row.why in DECIDED for row in rows)
         is_later = len({row.due_at for row in rows}) > 1
-        if is_decided or is_later or gift[2] == f"{never}:returned":
+        of_level = gift[2] == "level" and gift[1] in spoilt
+        if is_decided or is_later or of_level or gift[2] == f"{never}:returned":
             found.add(gift)
     return found
 
@@ -176,7 +177,7 @@ def unlike(one: Twin, other: Twin, *, never: str) -> list[Difference]:
         if label in other.orders and _promise(order) != _promise(other.orders[label])
     }
     spoilt = {one.people[order.owner] for label, order in one.orders.items() if label in promised}
-    undecided = _undecided(one, other, never=never)
+    undecided = _undecided(one, other, never=never, spoilt=spoilt)
     loose = one.is_loose | other.is_loose | {who for _code, who, _source in undecided}
     order = one.orders.get(never)
     was_ready = order is not None and order.ready_at is not None and order.ready_at <= one.now
