@@ -139,6 +139,13 @@ class Campaigns:
         """What happened did not."""
         self._undo([row for row in self.rows.values() if (row.member, row.source) == (member, source)], why, at)
 
+    def reached_together(self, code: str, *, member: int, source: str, due_at: datetime, at: datetime) -> None:
+        """Two members who were one for a moment reached what neither has: it comes with what one reaches alone."""
+        why = {"level": "campaign_withdrawn", "goal": "goal_missed"}[source.partition(":")[0]]
+        self.rows[code, member, source] = Occurrence(
+            campaign=code, member=member, source=source, due_at=due_at, at=at, state=SKIPPED, why=why
+        )
+
     def fell(self, member: int, *, rank: int, since: datetime, at: datetime) -> None:
         """A return took the levels above one, the first of which had been climbed to since a moment."""
         lost = []

@@ -18,6 +18,7 @@ from django.db import transaction
 from oscar.apps.order.exceptions import InvalidShippingEvent, UnableToPlaceOrder
 from oscar.core.loading import get_class, get_model
 
+from loyalty_oscar.journeys.models import Occurrence
 from loyalty_oscar.journeys.operations import use_word
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.ledger.models import Account
@@ -793,7 +794,10 @@ class Thaws(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class MergesByMistake(Step):
-    """Staff merge somebody into another member, see that they are two people, and undo it: everything is as before."""
+    """
+    Staff merge somebody into another member, see that they are two people, and undo it: everything is as before. What
+    the two reached together alone planned gifts, of which it is said that they were withdrawn.
+    """
 
     who: int
     into: int
@@ -802,8 +806,12 @@ class MergesByMistake(Step):
         member, into = (stage.member(stage.user(number).pk) for number in (self.who, self.into))
         if member is None or into is None or member == into:
             return NOTHING
+        known = list(Occurrence.objects.values_list("pk", flat=True))
         merged = merge(member=member, into=into, actor="system", at=stage.now)
         unmerge(merge=merged, actor="system", at=stage.now)
+        for row in Occurrence.objects.exclude(pk__in=known).filter(member=into).select_related("campaign"):
+            told = {"source": row.source, "due_at": row.due_at, "at": stage.now}
+            stage.oracle.campaigns.reached_together(row.campaign.code, member=into.user_id, **told)
         return DONE
 
 
