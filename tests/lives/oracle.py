@@ -349,10 +349,13 @@ class Oracle:
         )  # fmt: skip
 
     def _settle_budgets(self, pk: int, row: Any) -> None:
-        """What an order has of budgets is what its points need; what stands again takes what there is."""
+        """
+        What an order has of budgets is what its points need; what stands again takes what there is, and the rest as
+        soon as that is back.
+        """
         known = self.orders[pk]
         told = (row and (row.lines, row.user, row.status), known.dead, known.final_at, known.left)
-        if not known.is_counted or known.looked == told:
+        if not known.is_counted or (known.looked == told and not known.short):
             return
         known.looked, known.short = told, 0
         for code, has in known.has.items():
@@ -365,6 +368,10 @@ class Oracle:
                 change = min(change, room) if change > 0 else change
                 self.rule_budgets[code][1] += change
             has.held += change
+
+    def short_of_budgets(self) -> list[int]:
+        """Return the orders that budgets had not all for."""
+        return [pk for pk, known in self.orders.items() if known.short]
 
     def _lost(self, pk: int, known: Known, at: datetime) -> bool:
         """An order was deleted: it never was, unless its return period is over."""

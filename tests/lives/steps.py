@@ -959,5 +959,6 @@ class Job(Step):
             stage.doing.reviewed.update((pk, None) for pk in stage.people)
         elif self.name in ("sweep", "nightly"):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
-            stage.look_at(*new, *(oracle.unsettled() if self.name == "nightly" else ()))
+            asked = [*oracle.unsettled(), *oracle.short_of_budgets()] if self.name == "nightly" else []
+            stage.look_at(*new, *asked)
         return DONE
