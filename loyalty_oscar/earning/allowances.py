@@ -116,9 +116,10 @@ def take(*, rule_id: int, points: int, most: int) -> bool:
     return bool(budget.update(taken=F("taken") + points))
 
 
-def _left(*, rule_id: int, most: int) -> int:
-    """Lock a budget of `most`, and return what it has."""
-    budget = RuleBudget.objects.using(write_db()).select_for_update().filter(pk=rule_id).first()
+def _left(*, rule_id: int, most: int, looks_only: bool = False) -> int:
+    """Lock a budget of `most`, unless somebody `looks_only`, and return what it has."""
+    budgets = RuleBudget.objects.using(write_db()).filter(pk=rule_id)
+    budget = (budgets if looks_only else budgets.select_for_update()).first()
     return budget.left_of(most=most) if budget else 0
 
 
@@ -276,7 +277,8 @@ def settle(*, award: Award, target: int, looks_only: bool = False) -> int:
         wanted = -(-row["points"] * target // award.points) if award.points else 0
         change = wanted - row["held"]
         if looks_only:
-            short += max(0, change) if "most" in row else 0
+            if change > 0 and "most" in row:
+                short += max(0, change - _left(rule_id=int(rule_id), most=row["most"], looks_only=True))
             continue
         if change and "most" in row:
             change = _taken(int(rule_id), change, row["most"])

@@ -17,7 +17,9 @@ from loyalty_oscar.program.models import Program
 from loyalty_oscar.shop.earning.doctor import rules as doctor_of_rules
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.facts import gather_orders
+from loyalty_oscar.shop.orders.returns import preview_undone
 from loyalty_oscar.shop.orders.sync import LOOK_AGAIN, sweep, sync_orders
+from loyalty_oscar.shop.orders.unreturned import returns_of, undo_return, units_back
 from loyalty_oscar.testing import clock
 from tests.integration.ledger.books import assert_clean
 from tests.storefront import TODAY, a_club_without_rules, a_product, a_user, buy, day, send_back
@@ -235,6 +237,20 @@ class TestABudget:
             earning.foresee(orders=[back], at=TODAY)
         assert sum(entry.d_pending for entry in entries) == -8
         assert (taken(), points_of(order)) == (20, 20)
+
+    @pytest.mark.parametrize(("others", "comes"), [(0, 8), (4, 2)])
+    def test_is_looked_at_where_a_return_would_be_undone(self, rule, others, comes):
+        rule(("budget", 30))
+        order = a_buy(5)
+        send_back(order, 2, on=TODAY)
+        if others:
+            a_buy(others, "rex@example.com")
+        (told,) = returns_of(order=order)
+        had = points_of(order), taken()
+        (change,) = preview_undone(order=order, quantities=units_back(told=told), at=TODAY).changes
+        assert (change.returned, (points_of(order), taken())) == (comes, had)
+        undo_return(order=order, kind="shipping", event_id=told.event.pk, staff=a_user("clerk@example.com"), at=TODAY)
+        assert points_of(order) == had[0] + comes
 
     def test_of_earlier_orders_is_kept_where_it_is_taken_out_of_the_rule(self, rule):
         rule(("budget", 30))
