@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -123,8 +124,15 @@ def _accounts_of(fresh: Iterable[tuple[OrderFacts, Unit]]) -> dict[tuple[int, An
         if passed := {user: account.passed_to_id for user, account in there.items() if account.passed_to_id}:
             # Who was merged into another member orders for that one.
             into = {account.pk: account for account in accounts.filter(pk__in=set(passed.values()))}
-            there |= {user: into[account_id] for user, account_id in passed.items()}
+            there |= {user: _went_on(there[user], into[account_id]) for user, account_id in passed.items()}
         found.update(((unit.pk, user), account) for user, account in there.items())
+    return found
+
+
+def _went_on(own: Any, account: Any) -> Account:
+    """Return the account on which somebody's own goes on, for orders of theirs: they joined when they did."""
+    found: Any = copy(account)
+    found.joined_at = own.joined_at
     return found
 
 

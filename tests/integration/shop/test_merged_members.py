@@ -16,7 +16,7 @@ from loyalty_oscar.ledger.models import Entry, Hold, Lot
 from loyalty_oscar.ledger.operations.merging import CannotMerge
 from loyalty_oscar.people.models import Birthday, UnwantedMail
 from loyalty_oscar.people.operations import choose_mails, save_birthday
-from loyalty_oscar.program.models import Member, Merge, Segment
+from loyalty_oscar.program.models import Member, Merge, Program, Segment
 from loyalty_oscar.program.operations import give as give_promised
 from loyalty_oscar.program.operations import join, take_back
 from loyalty_oscar.program.segments import members_of, set_members
@@ -220,6 +220,18 @@ class TestTheOldLogin:
         assert Award.objects.get(source_id=order.pk).account == account(boris)
         assert (of(ada), of(boris)) == ((0, 0, 0, 0), (1300, 20, 0, 0))
         assert_clean()
+
+    @pytest.mark.parametrize(("joined", "placed", "brings"), [(day(5, 1), day(4, 15), 20), (day(3, 1), day(3, 15), 0)])
+    def test_earns_from_when_it_joined_itself_where_people_join_by_choice(self, unit, ada, joined, placed, brings):
+        a_ladder(unit=unit)
+        Program.objects.update(enrolment="opt-in")
+        Member.objects.filter(user=ada).update(joined_at=day(4, 1))
+        other = a_user("other@example.com")
+        join(program=unit.program, user_id=other.pk, at=joined)
+        merge(ada, other)
+        buy(ada, (a_product(price="20.00"), 1), on=placed)
+        assert of(other) == (300, brings, 0, 0)
+        assert sum(Score.objects.values_list("value", flat=True)) == brings * 100
 
     def test_joins_as_the_one_who_stays(self, unit, boris, ada):
         merge(ada, boris)
