@@ -98,8 +98,8 @@ class ReferralEffect:
             referral.state = state_without(order=order, referral=referral)
             if referral.state == Referral.State.INVITED:
                 referral.order_id = referral.mark = None
-                told = {"sender": Referral, "user_id": referral.newcomer.user_id, "since": referral.bound_at}
-                transaction.on_commit(lambda: waits_again.send(**told), using=write_db(), robust=True)
+                told = {"user_id": referral.newcomer.user_id, "program_id": program.pk, "since": referral.bound_at}
+                transaction.on_commit(lambda: waits_again.send(sender=Referral, **told), using=write_db(), robust=True)
         referral.save(using=write_db(), update_fields=FIELDS)
 
     def reconsider(self, order: OrderFacts, referral: Referral, at: datetime) -> None:

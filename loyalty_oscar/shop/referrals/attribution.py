@@ -17,7 +17,7 @@ from loyalty_oscar.program import clock
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.guards import harmless
 from loyalty_oscar.program.models import Program
-from loyalty_oscar.program.queries import member_of, unit_for_site
+from loyalty_oscar.program.queries import member_of, one_with, unit_for_site
 from loyalty_oscar.referrals.models import Referral
 from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.signals import decided, waits_again
@@ -76,14 +76,21 @@ def bind_first(*, codes: Sequence[Carried], program: Program, user: Any, at: dat
     return row
 
 
-def orders_may_count(*, user_id: Any, since: datetime, **kwargs: Any) -> None:
+def orders_may_count(*, user_id: Any, since: datetime) -> None:
     """Look again at what somebody ordered since they came: one of these may be the first."""
-    if user_id is not None:
-        orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
-        look_again(order_ids=[row["pk"] for row in bought_by(orders=orders, user_id=user_id)])
+    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
+    look_again(order_ids=[row["pk"] for row in bought_by(orders=orders, user_id=user_id)])
 
 
-waits_again.connect(orders_may_count, dispatch_uid="loyalty_oscar.shop.referrals.orders_may_count")
+def others_may_count(sender: Any, user_id: Any, program_id: int, since: datetime, **kwargs: Any) -> None:
+    """Look again at what somebody ordered, by whichever login: the order that was the first came to nothing."""
+    if user_id is None:
+        return
+    for login in sorted(one_with(user_id=user_id, program_ids=[program_id])[program_id], key=str):
+        orders_may_count(user_id=login, since=since)
+
+
+waits_again.connect(others_may_count, dispatch_uid="loyalty_oscar.shop.referrals.others_may_count")
 
 
 def look_again(*, order_ids: Sequence[int]) -> None:

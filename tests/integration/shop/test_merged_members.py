@@ -27,7 +27,7 @@ from loyalty_oscar.referrals.operations import bind
 from loyalty_oscar.referrals.queries import giver_of
 from loyalty_oscar.shop.orders.sync import sync_orders
 from loyalty_oscar.shop.self_service.erasure import erase_person
-from loyalty_oscar.testing import purge
+from loyalty_oscar.testing import clock, purge
 from loyalty_oscar.testing.factories import CampaignFactory, CodeFactory, GoalFactory, RewardFactory, SchemeFactory
 from loyalty_oscar.tiers.models import GivenTier, Score, Standing
 from loyalty_oscar.tiers.operations import take_given
@@ -471,6 +471,21 @@ class TestFriends:
         assert (points(club.boris), points(users["other"])) == ((0, 150), (0, 100))
         send_back(order, 1, on=LATER_STILL)
         assert (points(club.boris), points(users["other"])) == ((0, 0), (0, 0))
+
+    def test_come_by_another_order_of_the_old_login_where_the_first_came_to_nothing(
+        self, django_capture_on_commit_callbacks
+    ):
+        club = an_inviting_club()
+        friend, other = a_user("friend@example.com"), a_user("other@example.com")
+        bring(club, friend)
+        give(other, 10, club.unit, source="other")
+        first, _second = (buy(friend, (a_product(price="100.00"), 1), on=day(4, number)) for number in (1, 2))
+        merge(friend, other)
+        with clock.at(LATER), django_capture_on_commit_callbacks(execute=True):
+            type(first).objects.filter(pk=first.pk).update(status="Cancelled")
+            sync_orders(order_ids=[first.pk], at=LATER)
+        assert (points(club.boris), points(other)) == ((0, 150), (0, 100))
+        assert_clean()
 
     def test_whom_one_brought_as_the_other_stays_as_it_is(self):
         club = an_inviting_club()
