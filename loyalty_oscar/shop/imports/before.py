@@ -72,10 +72,14 @@ class Before:
             told = self._named if reference or key.startswith(REFERENCE) else self._nameless
             told[user_id] = told.get(user_id, 0) + points
 
+    def stays(self, user_id: Any) -> Any:
+        """Return on whose account lies what comes to somebody now."""
+        return self._into.get(user_id, user_id)
+
     def points(self, *, user_id: Any, reference: str, number: int) -> int | None:
         """Return how many points this very row brought before; None where it is new."""
         key = key_of(reference=reference, file=self.file, number=number)
-        for owner in (user_id, self._into.get(user_id)):
+        for owner in (user_id, self.stays(user_id)):
             had = self._keys.get((owner, key), self._references.get((owner, reference)) if reference else None)
             if had is not None:
                 return had

@@ -154,7 +154,9 @@ class _Check:
         is_known = self.before.has(user_id=user_id, reference=reference, number=number)
         expires_at = None if is_known else self.expiry(number, cells.get("expires", ""))
         if user_id is not None:
-            first = self._seen.setdefault((user_id, reference), number)
+            # What a reference names comes once to who was merged and to the one who stays: to the same account.
+            person = self.before.stays(user_id) if reference and not is_known else user_id
+            first = self._seen.setdefault((person, reference), number)
             if first != number:
                 self.wrong(number, "reference", f"the same person and reference as in row {first}")
         if len(self.errors) > before:

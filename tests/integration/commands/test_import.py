@@ -148,6 +148,25 @@ class TestAFileThatBringsSomeAgain:
         assert "70 points, worth €0.70" in said.out
         assert self.points() == {"ann": 0, "ben": 350, "kim": 70}
 
+    @pytest.mark.parametrize("points", [100, 250])
+    def test_is_refused_where_two_who_were_merged_have_the_same(self, file, points):
+        merge_ann_into_ben()
+        both = file(f"email,points,reference\nann@example.com,{points},old\nben@example.com,250,old\n")
+        before = books()
+        for way in ("--dry-run", ""):
+            said = manage(f"import {way}", both)
+            assert (said.code, books()) == (1, before)
+            assert "row 3, reference: the same person and reference as in row 2" in said.err
+
+    def test_is_known_of_both_who_were_merged_since(self, file):
+        both = "email,points,reference\nann@example.com,100,old\nben@example.com,250,old\n"
+        manage("import", file(both))
+        merge_ann_into_ben()
+        UserFactory(username="kim", email="kim@example.com")
+        said = manage("import", file(both + "kim@example.com,70,old\n"))
+        assert "2 rows were brought along before and add nothing: 2, 3" in said.out
+        assert self.points() == {"ann": 0, "ben": 350, "kim": 70}
+
     def test_comes_to_the_one_who_stayed_where_people_join_by_choice_too(self, file):
         merge_ann_into_ben()
         Program.objects.update(enrolment="opt-in")
