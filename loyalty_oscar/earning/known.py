@@ -6,12 +6,13 @@ Gathered in bulk, for what is awarded and for what is only previewed alike, so t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty_oscar.kernel.facts import OrderFacts
+from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.registries import facts_then, order_facts
 
@@ -89,24 +90,42 @@ def with_levels_of(*, facts: Mapping[str, Any], then: Mapping[str, Any]) -> dict
 
 def _had_first(questions: Collection[OrderQuestion]) -> set[int]:
     """Return the orders beside which another stands as the first of its account: a guest's, kept late, is older."""
-    codes = {
-        one.order.order_id: {rule.code for rule in one.rules if isinstance(rule.rule, FirstOrder)} for one in questions
-    }
+    codes = {one.order.order_id: _of_first_orders(one.rules) for one in questions}
     asking = [
         one
         for one in questions
         if one.account_id is not None and one.order.purchase.is_first and codes[one.order.order_id]
     ]
-    if not asking:
-        return set()
-    others = Award.objects.using(write_db()).filter(account__in=[one.account_id for one in asking], given__gt=0)
-    rows = others.exclude(bonuses=[]).values_list("account_id", "source_kind", "source_id", "bonuses")
-    first: dict[int, list[tuple[Any, set[str]]]] = {}
-    for account_id, kind, source_id, bonuses in rows:
-        first.setdefault(account_id, []).append(((kind, source_id), {bonus["rule"] for bonus in bonuses}))
+    first = _first_of([one.account_id for one in asking if one.account_id is not None])
     return {
         one.order.order_id
         for one in asking
         for source, given in first.get(one.account_id or 0, ())
         if source != ("order", one.order.order_id) and given & codes[one.order.order_id]
     }
+
+
+def had_first(*, account: Account | None, rules: Iterable[RuleInForce]) -> bool:
+    """
+    Return whether an order stands as the first of an account by one of these rules, though it may have been deleted
+    since. One query at most.
+    """
+    codes = _of_first_orders(rules)
+    if account is None or not account.lifetime_earned or not codes:
+        return False
+    return any(given & codes for _source, given in _first_of([account.pk]).get(account.pk, ()))
+
+
+def _of_first_orders(rules: Iterable[RuleInForce]) -> set[str]:
+    return {rule.code for rule in rules if isinstance(rule.rule, FirstOrder)}
+
+
+def _first_of(account_ids: Collection[int]) -> dict[int, list[tuple[Any, set[str]]]]:
+    """Return which rules gave something once for an order that stands, by account. One query, if any is asked for."""
+    if not account_ids:
+        return {}
+    rows = Award.objects.using(write_db()).filter(account__in=account_ids, given__gt=0).exclude(bonuses=[])
+    first: dict[int, list[tuple[Any, set[str]]]] = {}
+    for account_id, kind, source_id, bonuses in rows.values_list("account_id", "source_kind", "source_id", "bonuses"):
+        first.setdefault(account_id, []).append(((kind, source_id), {bonus["rule"] for bonus in bonuses}))
+    return first

@@ -34,6 +34,7 @@ from tests.storefront import (
     TODAY,
     a_product,
     a_user,
+    arrive,
     buy,
     day,
     first_order_bonus,
@@ -199,6 +200,21 @@ class TestANewcomer:
         after = Promise.on(shopper.order(django_capture_on_commit_callbacks))
         assert [*before, after] == [Promise(44, [], 44)] * 3
         same_everywhere(shopper, after, pending=44)
+
+
+class TestACustomer:
+    def test_whose_first_order_was_tidied_away_reads_of_no_other_first(self, django_capture_on_commit_callbacks):
+        first_order_bonus(points_club())
+        old = arrive(buy(user := a_user(), (a_product(), 1), on=day(3, 1)), on=day(3, 3))
+        pk = old.pk
+        old.delete()
+        sync_orders(order_ids=[pk], at=TODAY)
+        assert Account.objects.get(member__user=user).pending == 44
+        shopper = Shopper(user).take(a_product())
+        before = [Promise.on(shopper.basket()), Promise.on(shopper.preview())]
+        order = get_model("order", "Order").objects.filter(user=user)
+        after = Promise.on(shopper.order(django_capture_on_commit_callbacks))
+        assert ([*before, after], order.count()) == ([Promise(24, [], 24)] * 3, 1)
 
 
 class TestAnInvitedFriend:

@@ -15,7 +15,7 @@ from loyalty_oscar.earning.allowances import shown_within
 from loyalty_oscar.earning.awarding import FROZEN, decided_of, earned_at, on_base
 from loyalty_oscar.earning.bounds import decided_within
 from loyalty_oscar.earning.decision import Decision, counts_delivery, decide, frozen
-from loyalty_oscar.earning.known import with_levels_of
+from loyalty_oscar.earning.known import had_first, with_levels_of
 from loyalty_oscar.earning.left import LineLeft, left_of
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.queries import book_of, facts_wanted, terms_of
@@ -106,14 +106,14 @@ class Quoter:
     def is_first_order(self) -> bool | None:
         """
         Return whether the visitor's next order is their first, where a rule in force asks for that; None for guests, of
-        whom nobody knows. One query a visit.
+        whom nobody knows. One query a visit, one more where somebody earned and no order is there.
         """
         if not any(rule.rule.stage == "bonus" and not isinstance(rule.rule, PerOrder) for rule in self.rules):
             return False
         user = self.visit.user if self.visit else None
         if user is None or not user.is_authenticated:
             return None
-        return not visitor_has_bought(visit=self.visit)
+        return not visitor_has_bought(visit=self.visit) and not had_first(account=self.visit.account, rules=self.rules)
 
     def more_at_first(self, purchase: Purchase, *, is_piece: bool = False) -> int:
         """Return how much more a purchase brings as somebody's first order."""
@@ -255,8 +255,10 @@ def of_order(*, order: Any, visit: Visit, at: datetime) -> ExpectedAward | None:
         return None
     rules = book.at(unit_id=unit.pk, moment=facts.placed_at)
     shut = {FROZEN: True} if facts.user_id is not None and _is_shut(visit, facts.placed_at) else {}
-    terms = {**facts.terms, **shut, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
     account = visit.account if facts.user_id is not None else None
+    is_first = facts.purchase.is_first and not had_first(account=account, rules=rules)
+    known = {"first": is_first, "facts": with_levels_of(facts=_told(facts, rules, visit), then=facts.then)}
+    terms = {**facts.terms, **shut, **known}
     within = shown_within(rules=rules, account_id=account and account.pk, at=facts.placed_at, zone=facts.terms["zone"])
     decision = decided_of(purchase=facts.purchase, terms=terms, rules=within)[0]
     points, days = _left(decision, facts), facts.terms["hold_days"]
