@@ -49,6 +49,7 @@ class Welcome:
     def preview(self, *, orders: Sequence[OrderFacts], program: Program, at: datetime, tally: Tally) -> None:
         unit = Unit.objects.using(write_db()).select_related("program").get(program=program)
         rules = rule_book(unit_ids=[unit.pk]).at(unit_id=unit.pk, moment=at)
+        tally.is_most |= any(rule.is_counted() for rule in rules)
         awards = awards_of(source_kind="order", source_ids=[order.order_id for order in orders])
         fresh = [order for order in orders if order.order_id not in awards and order.unit_id == unit.pk]
         previews = Previews(orders=[order for order in fresh if not order.dead], unit=unit, rules=rules)

@@ -28,13 +28,18 @@ from .serving import orders_of
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """What a welcome would give or gave: orders that bring points, who gets them, when they run out (points)."""
+    """
+    What a welcome would give or gave: orders that bring points, who gets them, when they run out (points).
+
+    `is_most` says that it may be less, because what is given at most over many orders was left aside.
+    """
 
     looked_at: int = 0
     orders: int = 0
     points: int = 0
     ready: int = 0
     gone: int = 0
+    is_most: bool = False
     members: set[Any] = field(default_factory=set)
     expiries: Counter[datetime | None] = field(default_factory=Counter)
 

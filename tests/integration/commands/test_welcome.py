@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.ledger.operations import merge, open_account
 from loyalty_oscar.program.models import Event, Member, Program
@@ -55,6 +56,16 @@ class TestAWelcome:
         assert "in all   144 points; ready at once 144 points; worth €1.44" in said.out
         assert "144 points until " in said.out
         assert said.out.endswith("Nothing was written.\n")
+
+    def test_says_that_it_may_be_less_where_a_rule_gives_at_most_so_much_over_many_orders(self, past):
+        assert "limits" not in manage("welcome --since 400d --dry-run").out
+        narrowed = [{"code": "cap-per-member", "params": {"points": 20}}]
+        told = {"code": "more", "name": "More", "type": "per-order", "params": {"points": 10}, "narrowed": narrowed}
+        save_rule(unit=Program.objects.get().unit, actor="system", at=clock.now() - timedelta(hours=1), **told)
+        said = manage("welcome --since 400d --dry-run").out
+        assert "in all   264 points" in said
+        assert "limits   what a rule gives at most over many orders is left aside here; it may be less" in said
+        assert "welcome:1: 204 points for 12 orders" in manage("welcome --since 400d --yes").out
 
     def test_gives_it_under_a_kind_of_its_own_as_from_the_day_of_the_order(self, past):
         said = manage("welcome --since 400d --yes")

@@ -68,6 +68,8 @@ class Command(LoyaltyCommand):
         self.say(f"  members  {len(tally.members):,}")
         shown, ready = (counted(unit=program.unit, points=points) for points in (tally.points, tally.ready))
         self.say(f"  in all   {shown}; ready at once {ready}" + (f"; worth {value}" if value else ""))
+        if tally.is_most:
+            self.say("  limits   what a rule gives at most over many orders is left aside here; it may be less")
         for line in expiries(tally, program):
             self.say(f"  expiry   {line}")
 
