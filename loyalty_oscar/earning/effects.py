@@ -23,7 +23,7 @@ from .allowances import hold_still, waiting
 from .awarding import award_new
 from .following import follow, post_difference
 from .models import Award
-from .queries import awards_of, book_of
+from .queries import awards_of, book_of, read_lines
 
 
 class EarningEffect:
@@ -58,6 +58,7 @@ class EarningEffect:
             for order, award in award_new(orders=fresh, at=at, batch=batch):
                 if order.has_gone:
                     # Seen for the first time with a part of it gone: the snapshot is of the whole, what stands is not.
+                    read_lines(award=award)
                     follow(order=order, award=award, at=at)
 
     def foresee(self, *, orders: Sequence[OrderFacts], at: datetime) -> None:

@@ -25,7 +25,7 @@ from .bounds import decided_within
 from .decision import Decision, decide_late
 from .left import LineLeft, left_of
 from .models import Award
-from .queries import terms_from
+from .queries import read_lines, terms_from
 
 #: Codes of entries that say how many units came back (1), or stand again (-1).
 SIGNS = {"goods_returned": 1, "order_came_to_nothing": 1, "order_stands_again": -1}
@@ -75,7 +75,7 @@ def _count_missed(order: OrderFacts, award: Award, at: datetime) -> None:
     award.bonuses = [bonus.to_json() for bonus in decision.bonuses]
     award.because = decision.because.to_json()
     award.save(using=write_db(), update_fields=["bonuses", "because", "counted"])
-    award.forget_lines()
+    read_lines(award=award)
 
 
 def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
@@ -108,7 +108,7 @@ def _count_late(order: OrderFacts, award: Award, at: datetime) -> None:
     award.because = _with_late(award.because, decision, more)
     award.missed = with_missed(award=award, missed=award.missed, beyond=beyond)
     award.save(using=write_db(), update_fields=["bonuses", "because", "missed", "counted"])
-    award.forget_lines()
+    read_lines(award=award)
 
 
 def _grown(decision: Decision, had: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

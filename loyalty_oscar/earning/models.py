@@ -154,10 +154,6 @@ class Award(models.Model):
     def __str__(self) -> str:
         return self.source
 
-    def forget_lines(self) -> None:
-        """Read its lines anew when somebody asks next: others were written."""
-        vars(self).get("_prefetched_objects_cache", {}).clear()
-
     @property
     def source(self) -> str:
         """The name of the source in keys of the ledger (`order:42`)."""

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import Any
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet, prefetch_related_objects
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.kernel.periods import local_day
@@ -215,9 +215,18 @@ def awards_of(*, source_kind: str, source_ids: Iterable[int]) -> dict[int, Award
         return {}
     db = write_db()
     found = Award.objects.using(db).filter(source_kind=source_kind, source_id__in=wanted)
-    found = found.select_related("account", "unit__program")
-    found = found.prefetch_related(Prefetch("lines", AwardLine.objects.using(db)))
+    found = found.select_related("account", "unit__program").prefetch_related(_lines(db))
     return {award.source_id: award for award in found}
+
+
+def read_lines(*, award: Award) -> None:
+    """Read the lines of an award, where they are written: some were a moment ago. One query."""
+    vars(award).get("_prefetched_objects_cache", {}).pop("lines", None)
+    prefetch_related_objects([award], _lines(write_db()))
+
+
+def _lines(db: str) -> Prefetch[Any]:
+    return Prefetch("lines", AwardLine.objects.using(db))
 
 
 def award_of_order(*, order_id: int) -> Award | None:

@@ -14,13 +14,18 @@ from django.db import connections, router
 from django.db.models.sql.compiler import SQLCompiler
 
 import loyalty_oscar
+from loyalty_oscar.earning.models import Award
 from loyalty_oscar.program.db import rolled_back
 from loyalty_oscar.program.models import Program
+from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.orders.unreturned import returns_of, undo_return
 from loyalty_oscar.shop.testclock.play import MadeUp, play
 from loyalty_oscar.shop.upkeep.presets import Answers, make, presets
 from loyalty_oscar.testing import clock
 from tests.everything import everything
 from tests.house.test_write_paths import is_writing
+from tests.orders import come_back, imported
+from tests.storefront import a_club, a_product, a_user, buy, day, send_back
 
 pytestmark = pytest.mark.django_db
 PACKAGE = Path(loyalty_oscar.__file__).parent
@@ -79,12 +84,38 @@ class TestAWritePath:
         assert len(seen.letters) > 10
         assert sorted(told for told, is_to_write in read_there if is_to_write) == []
 
+    def test_that_follows_an_order_reads_nothing_there(self, read_there):
+        a_club()
+        user, clerk = a_user(), a_user("clerk@example.com")
+        order = buy(user, (a_product(price="10.00"), 4), on=day(5, 1))
+        # Another line comes late, a piece goes back and stands again, and one is seen first with a part of it gone.
+        come_late(order)
+        sync_orders(order_ids=[order.pk], at=day(5, 2))
+        send_back(order, 1, on=day(5, 3))
+        (told,) = returns_of(order=order)
+        undo_return(order=order, kind="shipping", event_id=told.event.pk, staff=clerk, at=day(5, 4))
+        seen_late = imported(user=user, lines=[("50.00", 2)], placed_at=day(5, 1))
+        come_back(line=seen_late.lines.get(), quantity=1)
+        sync_orders(order_ids=[seen_late.pk], at=day(5, 5))
+        assert Award.objects.using("default").get(source_id=order.pk).given == 50
+        assert Award.objects.using("default").get(source_id=seen_late.pk).given == 50
+        assert sorted(told for told, is_to_write in read_there if is_to_write) == []
+
     def test_that_makes_a_ready_program_reads_nothing_there(self, read_there):
         for code in ("friends", "cashback", "stars"):
             make_ready_one(code)
         told = {told for told, is_to_write in read_there if is_to_write}
         # Django's own look before it saves has words for what the database refuses anyway.
         assert {one for one in told if " _save reads" not in one and " clean reads" not in one} == set()
+
+
+def come_late(order):
+    """A line of 10.00 is added to an order."""
+    line = order.lines.first()
+    line.pk, line.product, line.title, line.quantity = None, a_product("Bed"), "Bed", 1
+    for name in ("line_price_incl_tax", "line_price_excl_tax"):
+        setattr(line, name, Decimal("10.00"))
+    line.save(force_insert=True)
 
 
 def make_ready_one(code):

@@ -128,7 +128,10 @@ def line_status_changed(sender: Any, line: Any, **kwargs: Any) -> None:
 
 @harmless
 def quantity_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
-    note(order_id=instance.line.order_id)
+    line = instance._state.fields_cache.get("line")
+    if line is None:
+        line = get_model("order", "Line").objects.using(write_db()).only("order_id").get(pk=instance.line_id)
+    note(order_id=line.order_id)
 
 
 @harmless
