@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from oscar.core.loading import get_model
 
 from loyalty_oscar.program import clock
@@ -37,21 +37,28 @@ def count_past(*, ladder: Ladder, is_back: bool = False, **_signal: Any) -> int:
     """
     Mark the orders that a ladder may count and has not counted yet; returns how many.
 
-    Where the ladder `is_back` it missed returns, too, so all are marked.
+    Where the ladder `is_back` it missed returns, too, so all are marked, with those that it counts and that are gone.
     """
     if ladder.program.earns_from is None or not ladder.is_on:
         return 0
-    orders = _orders(ladder.program, ladder.window, clock.now())
-    marks = OrderSync.objects.using(write_db()).filter(order_id__in=orders.values("pk"))
-    marks = marks if is_back else marks.exclude(order_id__in=Score.objects.using(write_db()).values("order_id"))
+    orders = Q(order_id__in=_orders(ladder.program, ladder.window, clock.now()).values("pk"))
+    scores = Score.objects.using(write_db()).values("order_id")
+    own = Q(order_id__in=scores.filter(member__program=ladder.program_id))
+    marks = OrderSync.objects.using(write_db())
+    marks = marks.filter(orders | own) if is_back else marks.filter(orders).exclude(order_id__in=scores)
     return marks.update(is_dirty=True, dirty_since=clock.now(), fingerprint=LOOK_AGAIN)
 
 
 def _orders(program: Program, window: str, at: datetime) -> QuerySet[Any]:
-    """Return the orders of customers that may count at a moment: those of the last period too."""
+    """
+    Return the orders of customers that may count at a moment: those of the last period too, and those that are nobody's
+    now and count for whoever placed them.
+    """
     start, _end, _until = carrying(window=window, at=at, zone=program.time_zone)[-1]
     since = max(filter(None, (start, program.earns_from)))
-    return get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since, user__isnull=False)
+    moved = OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk")).exclude(moved_from="")
+    orders = get_model("order", "Order").objects.using(write_db()).filter(date_placed__gte=since)
+    return orders.filter(Q(user__isnull=False) | Exists(moved))
 
 
 @buyer_samples.register("orders")

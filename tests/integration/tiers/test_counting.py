@@ -80,6 +80,26 @@ class TestALadderThatWasOff:
         list(sweep(at=day(5, 10)))
         assert (now(user).rank, Score.objects.get().value) == (0, 0)
 
+    def test_counts_nothing_of_an_order_that_was_deleted_meanwhile(self):
+        ladder, user = a_ladder(), a_user()
+        order = bought(user, "500.00", day(3, 1))
+        self.switch(ladder, on=False)
+        type(order).objects.filter(pk=(pk := order.pk)).delete()
+        sync_orders(order_ids=[pk], at=day(3, 5))
+        self.switch(ladder, on=True)
+        list(sweep(at=day(5, 10)))
+        assert (now(user).rank, Score.objects.get().value) == (0, 0)
+
+    def test_counts_an_order_from_between_whose_customer_was_taken_off(self):
+        ladder, user = a_ladder(), a_user()
+        self.switch(ladder, on=False)
+        order = bought(user, "500.00", day(3, 5))
+        type(order).objects.filter(pk=order.pk).update(user=None)
+        sync_orders(order_ids=[order.pk], at=day(3, 6))
+        self.switch(ladder, on=True)
+        list(sweep(at=day(5, 10)))
+        assert now(user).rank == 3
+
     def test_says_nothing_of_levels_while_another_is_on(self):
         ladder, user = a_ladder(), a_user()
         bought(user, "500.00", day(3, 1))
