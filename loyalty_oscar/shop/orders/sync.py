@@ -29,7 +29,7 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import OrderEffect, order_effects
 from loyalty_oscar.program.models import Member, Program
-from loyalty_oscar.program.queries import shown_units
+from loyalty_oscar.program.queries import shown_units, terms_now, unit_for_site
 from loyalty_oscar.program.rows import find_rows, write_fields, write_rows
 from loyalty_oscar.program.tasks import enqueue, task
 
@@ -275,7 +275,13 @@ def _save_marks(rows: Iterable[OrderSync], *, present: set[int]) -> None:
 
 
 def as_of_old(order: OrderFacts, seen: Mapping[int, datetime], at: datetime) -> OrderFacts:
-    """Return an order as a welcome sees it: one that was final when first seen is final since it was placed."""
+    """
+    Return an order as a welcome sees it: one that was final when first seen is final since it was placed, and one that
+    no program served is of the one that serves its site now.
+    """
+    if order.unit_id is None and (unit := unit_for_site(site_id=order.site_id)):
+        order.placed.unit_id, order.placed.terms = unit.pk, terms_now(program=unit.program)
+        order = replace(order, unit_id=unit.pk, terms=order.placed.terms)
     first_seen = order.final_at == at and order.order_id not in seen
     return replace(order, final_at=order.placed_at) if first_seen else order
 

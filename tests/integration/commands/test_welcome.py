@@ -12,7 +12,7 @@ from loyalty_oscar.ledger.operations import merge, open_account
 from loyalty_oscar.program.models import Event, Member, Program
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.shop.models import OrderSync
-from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from tests.integration.commands.calling import books, expect_refusal, manage
 from tests.integration.commands.past import old_orders
@@ -92,6 +92,17 @@ class TestAWelcome:
         merge(member=members[0], into=members[1], actor="staff:1", at=at)
         assert "welcome:1: 144 points for 12 orders" in manage("welcome --since 400d --yes").out
         assert [Account.objects.get(member=member).available for member in members] == [0, 96, 48]
+
+    def test_counts_what_was_ordered_while_no_program_served_the_shop(self):
+        at = clock.now()
+        a_program(live_from=at - timedelta(days=300), code="elsewhere", is_default=False)
+        old_orders(count=4, customers=2, until=at - timedelta(days=30), each=timedelta(hours=1))
+        list(sweep(at=at - timedelta(days=2)))
+        a_program(live_from=at - timedelta(days=1), code="here", hold_days=14)
+        assert "4 bring something, of 4 looked at" in manage("welcome --since 400d --program here --dry-run").out
+        assert "welcome:1: 48 points for 4 orders" in manage("welcome --since 400d --program here --yes").out
+        assert [account.pending for account in Account.objects.all()] == [24, 24]
+        assert "48 points of 4 orders" in manage("welcome --undo welcome:1 --yes").out
 
     def test_writes_to_nobody_when_told(self, past):
         manage("welcome --since 400d --yes --no-mail")
