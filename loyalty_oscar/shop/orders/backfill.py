@@ -20,7 +20,9 @@ from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Program, State, Unit
+from loyalty_oscar.program.queries import begun_units
 
+from ..models import OrderSync
 from . import statuses, sync
 from .facts import gather_orders, marks_of
 from .serving import orders_of
@@ -93,12 +95,16 @@ def orders_before(*, program: Program, since: datetime) -> QuerySet[Any]:
     """
     Return the orders of a program's sites placed from `since` until it went live, whose customer can have points.
 
-    Later ones earn by themselves. Raises `NotAllowed` unless the program is live.
+    Later ones earn by themselves; those that are known to have been placed in another program stay with that. Raises
+    `NotAllowed` unless the program is live.
     """
     if program.state != State.LIVE or program.earns_from is None:
         raise NotAllowed(f"“{program.name}” is {program.get_state_display()}; a welcome needs a live program")
     orders = orders_of(program=program).filter(user_id__isnull=False)
     orders = orders.filter(date_placed__gte=since, date_placed__lt=program.earns_from)
+    others = [unit.pk for unit in begun_units() if unit.program_id != program.pk]
+    marks = OrderSync.objects.using(write_db()).filter(order_id=OuterRef("pk"), placed__unit__in=others)
+    orders = orders.filter(~Exists(marks)) if others else orders
     if program.enrolment == Program.Enrolment.OPT_IN:
         # Who was merged into another member ordered for that one.
         members = Member.objects.using(write_db()).filter(program=program, user_id=OuterRef("user_id"))

@@ -9,8 +9,9 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.ledger.models import Account, Entry, Kind
 from loyalty_oscar.ledger.operations import merge, open_account
-from loyalty_oscar.program.models import Event, Member, Program
-from loyalty_oscar.program.operations import join
+from loyalty_oscar.program.models import Event, Member, Program, ProgramSite
+from loyalty_oscar.program.operations import change_state, join
+from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
@@ -103,6 +104,20 @@ class TestAWelcome:
         assert "welcome:1: 48 points for 4 orders" in manage("welcome --since 400d --program here --yes").out
         assert [account.pending for account in Account.objects.all()] == [24, 24]
         assert "48 points of 4 orders" in manage("welcome --undo welcome:1 --yes").out
+
+    def test_leaves_to_another_program_what_was_ordered_in_it(self):
+        at = clock.now()
+        first = a_program(live_from=at - timedelta(days=300), code="first").program
+        change_state(program=first, to="paused", actor="x", at=at - timedelta(days=200))
+        in_it, before = old_orders(count=2, customers=2, until=at - timedelta(days=30), each=timedelta(days=300))[::-1]
+        list(sweep(at=at - timedelta(days=2)))
+        second = a_program(live_from=at - timedelta(days=1), code="second", is_default=False).program
+        ProgramSite.objects.create(program=second, site_id=in_it.site_id)
+        forget_cache()
+        said = manage("welcome --since 400d --program second --dry-run").out
+        assert "1 bring something, of 1 looked at" in said
+        assert "welcome:1: 12 points for 1 orders" in manage("welcome --since 400d --program second --yes").out
+        assert [award.source_id for award in Award.objects.all()] == [before.pk]
 
     def test_writes_to_nobody_when_told(self, past):
         manage("welcome --since 400d --yes --no-mail")
