@@ -11,6 +11,7 @@ from loyalty_oscar.earning.models import Award
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
+from loyalty_oscar.shop.orders.reconcile import decide_deleted
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory
@@ -27,6 +28,7 @@ from tests.storefront import (
     day,
     dog_beds,
     first_order_bonus,
+    ripen,
 )
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +239,20 @@ class TestAnOrder:
         order.delete()
         list(sweep(at=day(4, 20), everything=True))
         assert sum(of(user)[:2]) == 100
+
+    def test_that_is_deleted_unfinished_and_kept_after_all_is_ready_after_the_return_period(self, unit):
+        user = a_user()
+        order = buy(user, (a_product(price="100.00"), 1), on=day(4, 1))
+        order.delete()
+        list(sweep(at=day(4, 2), everything=True))
+        decide_deleted(number=str(order.number), came_to="kept", at=day(4, 3))
+        assert of(user) == (0, 100, 0, 0)
+        ripen(on=day(4, 15))
+        assert of(user) == (0, 100, 0, 0)
+        ripen(on=day(4, 16))
+        assert of(user) == (100, 0, 0, 0)
+        decide_deleted(number=str(order.number), came_to="nothing", at=day(4, 17))
+        assert of(user) == (0, 0, 0, 0)
 
     @pytest.mark.parametrize(("status", "rank"), [("Delivered", 1), ("Pending", 0)])
     def test_that_is_deleted_late_counts_for_levels_as_it_did_before(self, unit, settings, status, rank):

@@ -25,6 +25,7 @@ from loyalty_oscar.program.rows import find_rows
 from ..models import OrderSync
 from . import buyers, statuses
 from .placed import (
+    KEPT,
     NOTHING,
     Placed,
     codes_missing,
@@ -213,8 +214,12 @@ def _purchase(placed: Placed, rows: tuple[LineState, ...]) -> Purchase:
 
 
 def _deleted(order_id: int, placed: Placed, final_at: datetime | None, at: datetime) -> OrderFacts:
-    """Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was."""
+    """
+    Return what a deleted order is: nothing, as if it never was; once its return period was over, what it was. One that
+    staff keep though it was never final is so since it is gone.
+    """
     see_deleted(placed=placed, final_at=final_at, at=at)
+    final_at = final_at or (placed.gone_at if placed.came_to == KEPT else None)
     purchase = _purchase(placed, ())
     # What had come back before stays so; parts that nobody has looked at since have all their pieces.
     gone = (*placed.gone, *[0] * len(placed.parts))
