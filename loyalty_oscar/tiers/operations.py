@@ -30,7 +30,7 @@ logger = logging.getLogger("loyalty_oscar")
 CHUNK = 100_000
 #: So long after a ladder changed everybody is looked at closely.
 CHANGED = timedelta(days=2)
-KNOWN = ("member_id", "rank", "starts_at", "kept_until", "is_counted", "is_strict", "because")
+KNOWN = ("member_id", "rank", "starts_at", "kept_until", "is_counted", "is_strict", "because", "actor")
 
 
 def settle(

@@ -22,8 +22,10 @@ from loyalty_oscar.shop.orders.unreturned import returns_of, undo_return
 from loyalty_oscar.shop.testclock.play import MadeUp, play
 from loyalty_oscar.shop.upkeep.presets import Answers, make, presets
 from loyalty_oscar.testing import clock
+from loyalty_oscar.tiers.models import Standing
 from tests.everything import everything
 from tests.house.test_write_paths import is_writing
+from tests.integration.tiers.ladders import a_ladder
 from tests.orders import come_back, imported
 from tests.storefront import a_club, a_product, a_user, buy, day, send_back
 
@@ -99,6 +101,14 @@ class TestAWritePath:
         sync_orders(order_ids=[seen_late.pk], at=day(5, 5))
         assert Award.objects.using("default").get(source_id=order.pk).given == 50
         assert Award.objects.using("default").get(source_id=seen_late.pk).given == 50
+        assert sorted(told for told, is_to_write in read_there if is_to_write) == []
+
+    def test_that_moves_the_date_of_a_level_reads_nothing_there(self, read_there):
+        a_ladder(window="rolling")
+        user = a_user()
+        for number in (1, 2):
+            buy(user, (a_product(price="160.00"), 1), on=day(3, number))
+        assert Standing.objects.using("default").get(is_current=True).kept_until == datetime(2027, 3, 2, 23, tzinfo=UTC)
         assert sorted(told for told, is_to_write in read_there if is_to_write) == []
 
     def test_that_makes_a_ready_program_reads_nothing_there(self, read_there):
