@@ -9,8 +9,8 @@ from typing import Any
 from loyalty_oscar.kernel.facts import OrderFacts
 from loyalty_oscar.ledger.models import Account
 from loyalty_oscar.program.db import write_db
-from loyalty_oscar.program.models import Member, Unit
-from loyalty_oscar.program.queries import terms_now
+from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import joined_members, terms_now
 
 from .awarding import decided_of
 from .decision import Decision
@@ -70,10 +70,8 @@ class Previews:
     def _people(self) -> tuple[dict[Any, int], dict[int, int]]:
         """Return the members by user, and the accounts of theirs that something was posted to, by member."""
         users = {order.user_id for order in self.orders} - {None}
-        rows = Member.objects.using(write_db()).filter(
-            program=self.unit.program_id, user_id__in=users, merged_into=None
-        )
-        members = dict(rows.values_list("user_id", "pk"))
+        joined = joined_members(program_id=self.unit.program_id, user_ids=users)
+        members = {user_id: pk for user_id, (pk, _joined_at) in joined.items()}
         used = Account.objects.using(write_db()).filter(unit=self.unit, member_id__in=members.values(), seq__gt=0)
         return members, dict(used.values_list("member_id", "pk"))
 

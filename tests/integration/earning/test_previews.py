@@ -11,6 +11,7 @@ from loyalty_oscar.earning.admin import Draft
 from loyalty_oscar.earning.models import Award
 from loyalty_oscar.earning.operations import save_rule
 from loyalty_oscar.earning.rules import RuleInForce, build, conditions, earning_rules
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.models import Program, State
 from loyalty_oscar.program.operations import join
 from loyalty_oscar.program.queries import forget_cache
@@ -204,6 +205,19 @@ class TestThePreviewOfAWelcome:
             manage("welcome --since 400d --yes")
         assert sorted(Award.objects.values_list("given", flat=True)) == [100, 250]
         assert "in all   350 points;" in said
+
+    def test_counts_the_level_of_the_member_into_whom_a_login_was_merged(self, unit, ladder):
+        gone, stays = (a_user(f"{name}@example.com") for name in ("gone", "stays"))
+        members = [join(program=unit.program, user_id=user.pk, at=day(1, 1)) for user in (gone, stays)]
+        hand(ladder, stays, 2, until=None, at=day(2, 1))
+        merge(member=members[0], into=members[1], actor="staff:1", at=TODAY - timedelta(hours=3))
+        save(unit, *SILVER, at=TODAY - timedelta(hours=2))
+        imported(user=gone, lines=[("100.00", 1)], placed_at=day(3, 15))
+        with clock.at(TODAY):
+            said = manage("welcome --since 400d --dry-run").out
+            manage("welcome --since 400d --yes")
+        assert Award.objects.get().given == 250
+        assert "in all   250 points;" in said
 
     def test_counts_the_terms_that_were_written_down(self, unit):
         order = imported(user=a_user(), lines=[("49.50", 1)], placed_at=day(3, 1))
