@@ -229,6 +229,11 @@ def _reward_points_missing(p: Params) -> str:
     return pgettext("loyalty", "You need %(points)s more.") % {"points": _points(p)}
 
 
+@say("reward_dearer")
+def _reward_dearer(p: Params) -> str:
+    return pgettext("loyalty", "This reward costs %(points)s by now. Please choose once more.") % {"points": _points(p)}
+
+
 @say("claim_open_again")
 def _claim_open_again(p: Params) -> str:
     return pgettext("loyalty", "Order %(number)s came to nothing") % {"number": p.get("number", "")}

@@ -44,9 +44,19 @@ class CannotClaim(NotAllowed):
 
 
 @outermost_retried
-def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "", actor: str = "system") -> Claim:
+def buy(
+    *,
+    reward: Reward,
+    member: Member,
+    key: str,
+    at: datetime,
+    text: str = "",
+    shown: int | None = None,
+    actor: str = "system",
+) -> Claim:
     """
-    Let a member have a reward for its price in points, once per `key` (what the page or the API made up for this one).
+    Let a member have a reward for its price in points, once per `key` (what the page or the API made up for this one);
+    for no more than the price that was `shown` to them.
 
     What staff hand out is asked for at once, with what the member wrote. Raises `CannotClaim` and changes nothing then.
     """
@@ -66,11 +76,13 @@ def buy(*, reward: Reward, member: Member, key: str, at: datetime, text: str = "
         who = wanting(member=member, account=account, rewards=[reward], stopped=why, at=at)[reward.pk]
         if refused := why_not(reward=terms_of(reward=reward), who=who, at=at):
             raise CannotClaim(refused)
+        points = reward.price or 0
+        if shown is not None and points > shown:
+            raise CannotClaim(Because("reward_dearer", points=points))
         because = Because("reward_bought", name=reward.name)
         claim = _made(reward, member, key, because, at, actor, at)
         if is_by_staff(kind=reward.kind):
             take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
-        points = reward.price or 0
         claim.hold = ledger.spend(
             account_id=account.pk, points=points, origin=f"claim:{claim.pk}", because=because, at=at, actor=actor
         )

@@ -95,7 +95,7 @@ def checkpoint(*, request: Any) -> HttpResponse | None:
 
 
 def sent(*, request: Any, field: str) -> int:
-    """Return what a hidden field of the order's form says, in minor units; 0 where it is missing or no number."""
+    """Return what a hidden field says that was shown (minor units, points); 0 where it is missing or no number."""
     value = request.POST.get(field, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
 

@@ -168,6 +168,18 @@ class TestClaiming:
         assert "You need 1 paw more." in text_of(page).replace("\xa0", " ")
         assert (Claim.objects.count(), Account.objects.get().available) == (0, 512)
 
+    @pytest.mark.parametrize(("price", "taken", "said"), [(500, 0, "costs 500 paws by now"), (300, 300, "is yours")])
+    def test_takes_no_more_than_the_page_said(self, unit, member, price, taken, said):
+        reward = RewardFactory(code="spa", price=400, codes=["SPA-7"])
+        client = client_of(member)
+        form = dict(re.findall(r'name="(once|points)" value="(\w+)"', look(client).content.decode()))
+        assert form["points"] == "400"
+        Reward.objects.filter(pk=reward.pk).update(price=price)
+        with clock.at(TODAY):
+            page = client.post(f"{PAGE}spa/claim/", form, follow=True)
+        assert said in text_of(page).replace("\xa0", " ")
+        assert Account.objects.get().available == 512 - taken
+
     @pytest.mark.parametrize("once", ["x", "0" * 31, "<b>", "0" * 33])
     def test_of_a_form_that_was_tampered_with_takes_nothing(self, unit, member, once):
         RewardFactory(code="spa", price=5)

@@ -27,6 +27,7 @@ from loyalty_oscar.redemption.operations import CannotClaim, ask, buy, show_code
 from loyalty_oscar.redemption.words import sentence
 
 from ...self_service.views import OwnPage
+from ...storefront.shown_total import sent
 from ...storefront.views.account import WithProgram
 from ...storefront.visit import joined, takes_part
 from ..views import page_before
@@ -89,7 +90,12 @@ class ClaimRewardView(RewardDoor):
             return self.say_why(pgettext("loyalty", "That did not work. Please try it once more."), code)
         try:
             claim = buy(
-                reward=reward, member=member, key=f"{once}:{reward.pk}", at=at, text=request.POST.get("text", "")
+                reward=reward,
+                member=member,
+                key=f"{once}:{reward.pk}",
+                at=at,
+                text=request.POST.get("text", ""),
+                shown=sent(request=request, field="points") or None,
             )
         except CannotClaim as refused:
             if reward.segment_id and refused.because.code == NOT_FOR_YOU:
