@@ -82,7 +82,7 @@ def buy(
         because = Because("reward_bought", name=reward.name)
         claim = _made(reward, member, key, because, at, actor, at)
         if is_by_staff(kind=reward.kind):
-            take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT])
+            take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=_plain(text))
         claim.hold = ledger.spend(
             account_id=account.pk, points=points, origin=f"claim:{claim.pk}", because=because, at=at, actor=actor
         )
@@ -93,6 +93,11 @@ def buy(
         _count(reward)
         tell_had(claim=claim, at=at)
     return claim
+
+
+def _plain(text: str) -> str:
+    """Return what a member wrote as it is kept: without the one character that no database keeps."""
+    return text.replace("\0", "").strip()[:LONGEST_TEXT]
 
 
 def _locked(member: Member) -> Account:
@@ -228,7 +233,7 @@ def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") ->
         because = Because("claim_asked", name=claim.reward.name)
         if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("nobody of the staff hands this out")
-        if not take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=text.strip()[:LONGEST_TEXT]):
+        if not take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=_plain(text)):
             _refuse_unless(claim, State.ASKED)
     return claim
 

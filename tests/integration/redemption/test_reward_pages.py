@@ -186,6 +186,11 @@ class TestClaiming:
         assert "try it once more" in text_of(press(client_of(member), "spa", once=once))
         assert Claim.objects.count() == 0
 
+    def test_leaves_out_what_no_database_keeps(self, unit, member):
+        RewardFactory(code="groom", price=500, params={"ask": "Which day?"})
+        assert press(client_of(member), "groom", text="Mon\0day").status_code == 200
+        assert Claim.objects.get().text == "Monday"
+
     def test_leads_strangers_to_the_login(self, unit):
         RewardFactory(code="spa", price=5)
         answer = client_of().post(f"{PAGE}spa/claim/", {"once": "0" * 32})
@@ -231,9 +236,9 @@ class TestAGift:
         assert "Rewards A grooming A gift of 6 May 2026." in text_of(page)
         assert f'href="{PAGE}"' in page.content.decode()
         with clock.at(TODAY):
-            page = client.post(f"{PAGE}mine/{Claim.objects.get().pk}/use/", follow=True)
+            page = client.post(f"{PAGE}mine/{Claim.objects.get().pk}/use/", {"text": "Mon\0day"}, follow=True)
         assert "We take care of it and write to you." in text_of(page)
-        assert Claim.objects.get().state == "asked"
+        assert (Claim.objects.get().state, Claim.objects.get().text) == ("asked", "Monday")
 
     def test_that_nobody_hands_out_has_no_button(self, unit, member):
         reward = RewardFactory(name="A thing", kind="of-an-app-that-left")
