@@ -18,7 +18,7 @@ from loyalty_oscar.shop.redemption.rewards.use_rewards import leave_in_request, 
 
 from ..routes import routes
 from ..strict import whole_number
-from ..views import BecauseSerializer, Conflict, NothingElse, described
+from ..views import BecauseSerializer, NothingElse, described
 from .points import BasketView
 from .rewards import ID, LONGEST_ID, ClaimView
 
@@ -140,7 +140,7 @@ class BasketClaimView(RewardsInBasketView):
         try:
             use_in_request(request=request, claim=claim, basket=basket, product_id=product_id, at=clock.now())
         except CannotClaim as refused:
-            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+            raise self.refusal(refused) from refused
         return self.answer(basket)
 
     @described(
@@ -157,7 +157,7 @@ class BasketClaimView(RewardsInBasketView):
         try:
             leave_in_request(request=request, claim=claim, basket=basket, at=clock.now())
         except CannotClaim as refused:
-            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+            raise self.refusal(refused) from refused
         return self.answer(basket)
 
 

@@ -361,6 +361,10 @@ class ClaimView(MemberView):
             raise NotFound
         return found
 
+    def refusal(self, refused: CannotClaim) -> Conflict:
+        """Return an answer that says why a reward of the customer's cannot be used."""
+        return Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code)
+
 
 @routes.register("claims/<str:id>/code")
 class CodeView(ClaimView):
@@ -378,7 +382,11 @@ class CodeView(ClaimView):
     def post(self, request: Request, id: str) -> Response:
         """Show the code of a reward that you have; from then on it is used."""
         claim = self.claim(id)
-        if not show_code(claim=claim, at=clock.now()):
+        try:
+            code = show_code(claim=claim, at=clock.now())
+        except CannotClaim as refused:
+            raise self.refusal(refused) from refused
+        if not code:
             raise Conflict(pgettext("loyalty", "There is no code for this reward now."), code="no_code")
         return Response(ClaimSerializer(told_of(self.claim(id), self.unit)).data)
 
@@ -403,6 +411,8 @@ class AskView(ClaimView):
         text, claim = wanted_text(request.data), self.claim(id)
         try:
             ask(claim=claim, text=text, at=clock.now())
+        except CannotClaim as refused:
+            raise self.refusal(refused) from refused
         except NotAllowed as refused:
             text = pgettext("loyalty", "The shop can’t be asked for this reward now.")
             raise Conflict(text, code="not_to_ask") from refused

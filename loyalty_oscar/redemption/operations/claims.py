@@ -203,12 +203,14 @@ def show_code(*, claim: Claim, at: datetime, actor: str = "system") -> str:
     """
     Return the code of a claim to its member; from then on it is used. Returns nothing where none is there to give.
 
-    A gift that came when no code was left takes one that was added since.
+    A gift that came when no code was left takes one that was added since. Raises `CannotClaim` while the member is
+    frozen, but for one that was shown before.
     """
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
         if claim.reward.kind != CODE or claim.state not in (State.OPEN, State.USED):
             return ""
+        _check_frozen(claim, at)
         found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
         if found is None and _reserve_code(claim):
             found = RewardCode.objects.using(write_db()).filter(claim=claim).first()
@@ -225,14 +227,24 @@ def locked_again(*, claim: Claim) -> Claim:
     return rows.get(pk=claim.pk)
 
 
+def _check_frozen(claim: Claim, at: datetime) -> None:
+    """See that staff did not freeze the member of a claim that is to be used now."""
+    if claim.state == State.OPEN and claim.member.is_frozen(at=at):
+        raise CannotClaim(Because("points_frozen"))
+
+
 @outermost_retried
 def ask(*, claim: Claim, at: datetime, text: str = "", actor: str = "system") -> Claim:
-    """Ask staff to do their part of a claim that can be used; one that was asked for stays so."""
+    """
+    Ask staff to do their part of a claim that can be used; one that was asked for stays so. Raises `CannotClaim` while
+    the member is frozen.
+    """
     with transaction.atomic(using=write_db()):
         claim = locked_again(claim=claim)
         because = Because("claim_asked", name=claim.reward.name)
         if not is_by_staff(kind=claim.reward.kind):
             raise NotAllowed("nobody of the staff hands this out")
+        _check_frozen(claim, at)
         if not take_step(claim, State.OPEN, State.ASKED, because, at, actor, text=_plain(text)):
             _refuse_unless(claim, State.ASKED)
     return claim

@@ -10,7 +10,7 @@ from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import Promise
 from loyalty_oscar.ledger.audit import audit
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.ledger.operations import merge
+from loyalty_oscar.ledger.operations import freeze, merge
 from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.operations import change_state, give
 from loyalty_oscar.program.queries import forget_cache
@@ -276,6 +276,16 @@ class TestACode:
         RewardFactory(code="seat", price=1)
         seat = api.post("rewards/seat/claims", **{"Idempotency-Key": "seat"}).json()["id"]
         assert_refused(api.post(f"claims/{seat}/code"), 409, "no_code", books())
+
+
+class TestAFrozenMember:
+    @pytest.mark.parametrize(("about", "door"), [({"codes": ["SPA-1"]}, "code"), ({"price": None}, "ask")])
+    def test_uses_no_reward(self, api, boris, about, door):
+        member, reward = Member.objects.get(user=boris), RewardFactory(**about)
+        promise = Promise(reward_id=reward.pk)
+        give(member_id=member.pk, promise=promise, key="staff:1", because=Because("goodwill"), at=TODAY)
+        freeze(member=member, until=None, earns=True, reason="asked", actor="staff:1", at=TODAY)
+        assert_refused(api.post(f"claims/{Claim.objects.get().pk}/{door}"), 409, "points_frozen", books())
 
 
 class TestAsking:

@@ -7,7 +7,7 @@ import pytest
 from loyalty_oscar.kernel.errors import LoyaltyError, NotAllowed
 from loyalty_oscar.kernel.periods import last_day
 from loyalty_oscar.ledger.models import Account, Entry
-from loyalty_oscar.ledger.operations import freeze, merge
+from loyalty_oscar.ledger.operations import end_freeze, freeze, merge
 from loyalty_oscar.program.models import Event, Reward
 from loyalty_oscar.program.segments import set_members
 from loyalty_oscar.redemption.models import Claim, RewardCode
@@ -214,6 +214,19 @@ class TestACode:
         assert RewardCode.objects.get().claim == claim
         assert expire(claim=claim, at=claim.valid_until)
         assert RewardCode.objects.get().claim is None
+
+    def test_is_shown_to_nobody_whose_points_are_frozen_but_stays_seen(self, member):
+        reward = RewardFactory(price=5, codes=["SPA-1", "SPA-2"])
+        seen, other = (buy(reward=reward, member=member, key=key, at=TODAY) for key in "12")
+        show_code(claim=seen, at=TODAY)
+        freeze(member=member, until=None, earns=True, reason="asked", actor="staff:1", at=TODAY)
+        with pytest.raises(CannotClaim) as refused:
+            show_code(claim=other, at=TODAY)
+        other.refresh_from_db()
+        assert (refused.value.because.code, other.state) == ("points_frozen", "open")
+        assert show_code(claim=seen, at=TODAY) == "SPA-1"
+        end_freeze(member=member, actor="staff:1", at=TODAY)
+        assert show_code(claim=other, at=TODAY) == "SPA-2"
 
     def test_that_was_seen_never_goes_back_to_the_list(self, member):
         claim = buy(reward=RewardFactory(price=5, valid_days=30, codes=["SPA-1"]), member=member, key="1", at=TODAY)
