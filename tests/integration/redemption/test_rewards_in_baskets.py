@@ -15,6 +15,7 @@ from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim, ClaimStep, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim, expire, give_back, on_baskets
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.shop.redemption.promise import rows_on
 from loyalty_oscar.shop.storefront.offer_hooks import RewardUnavailable
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory
@@ -492,6 +493,15 @@ class TestAGift:
         with pytest.raises(CannotClaim) as refused:
             put_on(boris, a_basket(boris, (a_product(price="20.00"), 1)), claim)
         assert (refused.value.because.code, state(claim)) == ("gift_sold_out", OPEN)
+
+    def test_is_sold_out_where_own_pieces_are_the_last_ones(self, boris, claim, mug):
+        mug.stockrecords.update(num_in_stock=2)
+        basket = a_basket(boris, (a_product(price="20.00"), 1), (mug, 2))
+        with pytest.raises(CannotClaim) as refused:
+            put_on(boris, basket, claim)
+        assert (refused.value.because.code, state(claim), rows_on(basket=basket)) == ("gift_sold_out", OPEN, [])
+        basket = put_on(boris, put_on(boris, a_basket(boris, (a_product(price="20.00"), 1), (mug, 1)), claim), claim)
+        assert (basket.num_items, basket.total_incl_tax) == (3, D("29.90"))
 
     def test_lets_points_pay_for_own_pieces_of_its_product_once_they_are_being_paid_for(self, unit, boris, claim, mug):
         basket = use(boris, put_on(boris, a_basket(boris, (mug, 1)), claim), 500, unit=unit)

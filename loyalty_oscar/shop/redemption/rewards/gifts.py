@@ -201,8 +201,8 @@ def choices(*, claim: Claim) -> list[Any]:
     return [found[key] for key in keys if key in found]
 
 
-def check_stock(*, basket: Any, product: Any, pieces: int) -> None:
-    """Raise `CannotClaim` where a gift cannot be put into the basket: it is sold out, or has no price here."""
+def _check_stock(basket: Any, product: Any, pieces: int) -> None:
+    """Raise `CannotClaim` where a basket cannot hold so many pieces: they are sold out, or have no price here."""
     info = basket.strategy.fetch_for_product(product)
     is_there, _why = info.availability.is_purchase_permitted(pieces)
     if not is_there or not info.price.exists or info.stockrecord is None:
@@ -212,10 +212,15 @@ def check_stock(*, basket: Any, product: Any, pieces: int) -> None:
 
 
 def put_in(*, basket: Any, row: Redemption, product: Any) -> None:
-    """Put the line of a gift into the basket; what is there of it already stays."""
-    have = sum(line.quantity for line in gifts_in(basket=basket) if line.product_id == product.pk)
+    """
+    Put the line of a gift into the basket; what is there of it already stays. Raises `CannotClaim` where there are not
+    so many pieces beside one's own, since Oscar asks line by line what there is.
+    """
+    same = [line for line in basket.all_lines() if line.product_id == product.pk]
+    have = sum(line.quantity for line in same if is_gift(line=line))
     want = pieces_of(_of_product(basket, product.pk))[product.pk]
     if want > have:
+        _check_stock(basket, product, want - have + sum(line.quantity for line in same))
         option = {"option": gift_option(), "value": row.claim.reward.name}
         basket.add_product(product, want - have, [option])
     basket._lines = None

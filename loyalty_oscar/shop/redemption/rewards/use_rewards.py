@@ -34,8 +34,6 @@ def use_reward(*, claim: Claim, basket: Any, at: datetime, product_id: int | Non
         if params_of(basket=basket, claim=claim) is None:
             raise CannotClaim(Because("reward_other_currency", currency=basket.currency))
         product, pieces = _product(claim, product_id) if kind == PRODUCT else (None, 0)
-        if product is not None:
-            gifts.check_stock(basket=basket, product=product, pieces=pieces)
         for other in rewards_on(basket=basket, kind=kind) if kind == OFF else ():
             if other.claim_id != claim.pk:
                 on_baskets.take_off(claim=other.claim, at=at)
@@ -48,7 +46,11 @@ def use_reward(*, claim: Claim, basket: Any, at: datetime, product_id: int | Non
         if product is not None:
             if before is not None and before.slot != slot:
                 gifts.leave_other_basket(before=before)
-            gifts.put_in(basket=basket, row=row, product=product)
+            try:
+                gifts.put_in(basket=basket, row=row, product=product)
+            except CannotClaim:
+                _forget(basket)  # Its row goes back with the transaction.
+                raise
     return row
 
 
