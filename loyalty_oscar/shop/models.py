@@ -170,7 +170,9 @@ class TierCondition(SafelyNamed, get_model("offer", "Condition")):
         levels = basket_levels.first()
         if basket.owner_id is None or levels is None:
             return False
-        return levels.rank_of(basket=basket) >= int(self.value or 1)
+        # Of this instance, which lies with what it lowered: the checkout minds it, because a level may be lost.
+        offer.loyalty_for_level = levels.rank_of(basket=basket) >= int(self.value or 1)
+        return offer.loyalty_for_level
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False

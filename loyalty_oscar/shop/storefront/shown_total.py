@@ -1,6 +1,6 @@
 """
-What a total was when it was shown: where a member price, a sale or a reward made it lower, and ends or takes less
-before the order is sent, nothing is paid that was not shown.
+What a total was when it was shown: where a member price, a sale, a reward or an offer for a level made it lower, and
+ends or takes less before the order is sent, nothing is paid that was not shown.
 """
 
 from __future__ import annotations
@@ -71,26 +71,40 @@ def _shown_price(price: Any) -> int:
 
 
 def is_lowered(*, basket: Any) -> bool:
-    """Return whether a member price, a sale or a reward lowers the price of anything in a basket."""
-    if any(hasattr(one["offer"], "loyalty_gives_rewards") for one in basket.offer_applications):
+    """Return whether a member price, a sale, a reward or an offer for a level lowers what a basket costs."""
+    ours = ("loyalty_gives_rewards", "loyalty_for_level")
+    if any(getattr(one["offer"], name, False) for one in basket.offer_applications for name in ours):
         return True
     return any(getattr(line.purchase_info.price, "loyalty_cut", None) for line in basket.all_lines())
 
 
+def cheaper_delivery(*, basket: Any) -> list[int]:
+    """Return the keys of the offers that lower the delivery of a basket for its owner's level."""
+    return sorted(
+        one["offer"].pk for one in basket.shipping_discounts if getattr(one["offer"], "loyalty_for_level", False)
+    )
+
+
 @checkout_guards.register("totals", order=30)
 def checkpoint(*, request: Any) -> HttpResponse | None:
-    """Send the customer back to the preview where the goods cost more than it said; nothing is ordered or paid."""
-    shown = _shown(request)
-    if not shown or request.resolver_match.url_name in EARLY or request.basket.is_empty:
+    """
+    Send the customer back to the preview where the goods cost more than it said, or a level pays no more for delivery;
+    nothing is ordered or paid.
+    """
+    shown, offers = _shown(request), set(_said(request).get("delivery", ()))
+    if not (shown or offers) or request.resolver_match.url_name in EARLY or request.basket.is_empty:
         return None
     now, currency = total_of(basket=request.basket), request.basket.currency
-    if now <= shown:
+    left = cheaper_delivery(basket=request.basket)
+    text = pgettext("loyalty", "Please look at your total again.")
+    if shown and now > shown:
+        text = pgettext("loyalty", "Please look at your total again: your goods cost %(now)s now, no longer %(shown)s.")
+        amounts = {"now": now, "shown": shown}
+        text %= {name: money.in_words(minor=minor, currency=currency) for name, minor in amounts.items()}
+    elif offers <= set(left):
         return None
-    text = pgettext("loyalty", "Please look at your total again: your goods cost %(now)s now, no longer %(shown)s.")
-    amounts = {"now": now, "shown": shown}
-    told = {name: money.in_words(minor=minor, currency=currency) for name, minor in amounts.items()}
-    messages.warning(request, text % told, fail_silently=True)
-    request.session[KEY] = {"basket": request.basket.pk, "minor": now}
+    messages.warning(request, text, fail_silently=True)
+    request.session[KEY] = {"basket": request.basket.pk, "minor": now, "delivery": left}
     return HttpResponseRedirect(reverse("checkout:preview"))
 
 
@@ -102,9 +116,13 @@ def sent(*, request: Any, field: str) -> int:
 
 def _shown(request: Any) -> int:
     """Return what the very form says that was sent (it may be of another tab), else what the last preview said."""
+    return sent(request=request, field=FIELD) or _said(request).get("minor", 0)
+
+
+def _said(request: Any) -> Mapping[str, Any]:
+    """Return what the last preview said of this basket, or nothing."""
     said = request.session.get(KEY) or {}
-    last = said.get("minor", 0) if said.get("basket") == request.basket.pk else 0
-    return sent(request=request, field=FIELD) or last
+    return said if said and said.get("basket") == request.basket.pk else {}
 
 
 @contributions.register("checkout:preview", "totals", order=20)
@@ -113,7 +131,11 @@ def previewed(*, subject: Any, request: Any) -> tuple[str, Mapping[str, Any]] | 
     if subject is None or subject.is_empty or not is_lowered(basket=subject):
         request.session.pop(KEY, None)
         return None
-    said = {"basket": subject.pk, "minor": total_of(basket=subject)}
+    said = {
+        "basket": subject.pk,
+        "minor": total_of(basket=subject),
+        "delivery": cheaper_delivery(basket=subject),
+    }
     if request.session.get(KEY) != said:
         request.session[KEY] = said
     return "loyalty/widgets/points_shown.html", {"name": FIELD, "minor": said["minor"]}

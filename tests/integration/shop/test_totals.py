@@ -6,12 +6,14 @@ from decimal import Decimal as D
 import pytest
 from django.test import Client
 from django.urls import reverse
-from oscar.core.loading import get_model
+from oscar.apps.shipping.methods import FixedPrice
+from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.storefront import shown_total
 from loyalty_oscar.shop.storefront.request_hooks import checkout_guards
+from loyalty_oscar.shop.tiers.conditions import keep_in_step, our_conditions
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory
 from loyalty_oscar.tiers.models import MemberPrice
@@ -185,6 +187,46 @@ class TestAMemberWhoLosesTheLevel:
             assert place(client)["Location"] == PREVIEW
             assert SAID in text_of(client.get(PREVIEW))
         assert not Order.objects.exists()
+
+
+class TestAnOfferForALevel:
+    """Oscar's own offer for Gold; whose level is taken between the preview and the order."""
+
+    def offer(self, **benefit):
+        keep_in_step()
+        condition = our_conditions().get(value=GOLD)
+        benefit = get_model("offer", "Benefit").objects.create(**benefit)
+        get_model("offer", "ConditionalOffer").objects.create(name="For Gold", condition=condition, benefit=benefit)
+
+    def test_is_asked_again_where_it_took_money_off(self, unit, ladder, bed):
+        goods = get_model("offer", "Range").objects.create(name="All", includes_all_products=True)
+        self.offer(type="Percentage", value=20, range=goods)
+        gold = a_member_of(unit, GOLD)
+        with clock.at(BEFORE):
+            client, _page = a_client(gold, bed)
+            take(gold, at=BEFORE)
+        with clock.at(END):
+            assert place(client)["Location"] == PREVIEW
+            assert SAID in text_of(client.get(PREVIEW))
+            assert place(client)["Location"] == reverse("checkout:thank-you")
+        assert Order.objects.get().total_incl_tax == D("100.00")
+
+    def test_is_asked_again_where_it_paid_for_delivery(self, unit, ladder, bed, monkeypatch):
+        post = FixedPrice(charge_excl_tax=D("4.90"), charge_incl_tax=D("4.90"))
+        monkeypatch.setattr(get_class("shipping.repository", "Repository"), "methods", (post,))
+        self.offer(type="Shipping percentage", value=100)
+        gold = a_member_of(unit, GOLD)
+        with clock.at(BEFORE):
+            client, page = a_client(gold, bed)
+            assert "Order total €100.00" in text_of(page)
+            take(gold, at=BEFORE)
+        with clock.at(END):
+            assert place(client)["Location"] == PREVIEW
+            page = text_of(client.get(PREVIEW))
+            assert "Please look at your total again." in page
+            assert "Order total €104.90" in page
+            assert place(client)["Location"] == reverse("checkout:thank-you")
+        assert Order.objects.get().total_incl_tax == D("104.90")
 
 
 class TestACheckoutThroughTheApi:
