@@ -257,6 +257,11 @@ def one_with(*, user_id: Any, program_ids: Iterable[int]) -> dict[int, set[Any]]
     return found
 
 
+def are_one(*, user_id: Any, other_id: Any, program_id: int) -> bool:
+    """Return whether two logins are one person in a program: the same, or of merged members. One query for two."""
+    return user_id == other_id or other_id in one_with(user_id=user_id, program_ids=[program_id])[program_id]
+
+
 def merged_at(*, member: Member, into: Member) -> datetime:
     """Return since when one member is merged into another. One query."""
     merges = Merge.objects.using(write_db()).filter(member=member, into=into, undone_at=None)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import pgettext_lazy
 
 from loyalty_oscar.kernel import periods
@@ -235,8 +236,9 @@ def decide(
 
 
 def is_own(*, referral: Referral, actor: str) -> bool:
-    """Return whether who acts is one of the two sides of a referral."""
-    sides = Member.objects.using(write_db()).filter(pk__in=(referral.giver_id, referral.newcomer_id))
+    """Return whether who acts is one of the two sides of a referral, be it by a login that was merged with it."""
+    both = (referral.giver_id, referral.newcomer_id)
+    sides = Member.objects.using(write_db()).filter(Q(pk__in=both) | Q(merged_into__in=both))
     return actor in {actors.staff(member.user) for member in sides.select_related("user") if member.user}
 
 

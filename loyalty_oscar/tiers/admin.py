@@ -22,6 +22,7 @@ from loyalty_oscar.program.in_force import InForceFilter, TellsInForce
 from loyalty_oscar.program.languages import languages
 from loyalty_oscar.program.models import Member, ProductSet, Program, Reward
 from loyalty_oscar.program.numbers import NumbersInWords
+from loyalty_oscar.program.queries import are_one
 from loyalty_oscar.program.references import named, page_of, referents
 from loyalty_oscar.program.zones import InProgramZone, picked
 
@@ -229,8 +230,10 @@ def member_page(member_id: int) -> str:
 
 def may_give(user: Any, member: Member) -> bool:
     """Return whether somebody may give this member a level: with the permission, and never oneself."""
-    own = member.user_id is not None and member.user_id == user.pk
-    return user.has_perm(GIVE) and not own and member.merged_into_id is None
+    if not user.has_perm(GIVE) or member.merged_into_id is not None:
+        return False
+    of = member.user_id
+    return of is None or not are_one(user_id=user.pk, other_id=of, program_id=member.program_id)
 
 
 @admin.register(MemberPrice)

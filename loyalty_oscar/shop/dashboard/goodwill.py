@@ -20,7 +20,7 @@ from loyalty_oscar.program.events import announce
 from loyalty_oscar.program.hooks import RAISE, Hook
 from loyalty_oscar.program.models import Member, Unit
 from loyalty_oscar.program.operations import join
-from loyalty_oscar.program.queries import expiry_of, member_of
+from loyalty_oscar.program.queries import are_one, expiry_of, member_of
 
 from .letters import TOPIC
 
@@ -66,7 +66,7 @@ def give(
     Who is no member yet joins where everybody takes part by themselves. Raises `NotAllowed` for points to
     oneself and for somebody who has not joined, `TooMuch` above the limit of the day.
     """
-    if user.pk == staff.pk:
+    if are_one(user_id=staff.pk, other_id=user.pk, program_id=unit.program_id):
         raise NotAllowed("nobody gives points to themselves")
     with transaction.atomic(using=write_db()):
         take_desk(staff=staff)

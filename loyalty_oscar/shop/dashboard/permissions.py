@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 
 from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.queries import are_one
 
 LOOK = "loyalty_ledger.view_account"
 GOODWILL = "loyalty_ledger.goodwill_account"
@@ -41,7 +42,8 @@ def may(user: Any, permission: str) -> bool:
 
 def is_own(user: Any, member: Member) -> bool:
     """Return whether a member is the one who asks: nobody of staff changes anything of themselves."""
-    return member.user_id is not None and member.user_id == user.pk
+    of = member.user_id
+    return of is not None and are_one(user_id=user.pk, other_id=of, program_id=member.program_id)
 
 
 def may_look(user: Any) -> bool:

@@ -21,7 +21,7 @@ from loyalty_oscar.program import clock, words
 from loyalty_oscar.program.history import note
 from loyalty_oscar.program.models import Member, Program, State, Unit
 from loyalty_oscar.program.naming import called
-from loyalty_oscar.program.queries import member_of
+from loyalty_oscar.program.queries import are_one, member_of
 from loyalty_oscar.program.worth import worth
 
 from ..orders.returns import preview_undone
@@ -30,7 +30,7 @@ from . import goodwill
 from .by_hand import may_undo, undo
 from .forms import GoodwillForm
 from .links import admin_url, order_url, user_url
-from .permissions import UNRETURN, may_give, may_look
+from .permissions import UNRETURN, is_own, may_give, may_look
 from .returns import notes, parts
 
 
@@ -58,11 +58,11 @@ class GivingView(StaffView, FormView):
         if self.test_func():
             if self.customer is None:
                 raise Http404
-            if self.customer.pk == request.user.pk:
-                raise PermissionDenied("nobody gives anything to themselves")
             units = Unit.objects.select_related("program")
             closed = (State.DRAFT, State.CLOSED)
             self.unit = get_object_or_404(units.exclude(program__state__in=closed), pk=kwargs["unit_id"])
+            if are_one(user_id=request.user.pk, other_id=self.customer.pk, program_id=self.unit.program_id):
+                raise PermissionDenied("nobody gives anything to themselves")
         return super().dispatch(request, *args, **kwargs)
 
     def get_success_url(self) -> str:
@@ -146,7 +146,7 @@ class UndoView(StaffView, TemplateView):
         if self.test_func():
             rows = Entry.objects.select_related("account__unit__program", "account__member__user")
             self.entry = get_object_or_404(rows, pk=kwargs["entry_id"])
-            if not may_undo(entry=self.entry, staff=request.user):
+            if not may_undo(entry=self.entry, staff=request.user) or is_own(request.user, self.entry.account.member):
                 raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 

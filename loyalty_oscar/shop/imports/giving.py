@@ -24,7 +24,7 @@ from loyalty_oscar.program import actors, words
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.models import Member, Program, Unit
-from loyalty_oscar.program.queries import expiry_of
+from loyalty_oscar.program.queries import expiry_of, one_with
 from loyalty_oscar.program.rows import write_rows
 
 from .before import CHUNK
@@ -85,17 +85,17 @@ def read_gifts(*, content: bytes, unit: Unit, staff: Any) -> Gifts:
     if len(found) > MOST_ROWS:
         text = pgettext("loyalty", "there are %(rows)d rows; a file has up to %(most)d")
         raise BadFile([text % {"rows": len(found), "most": MOST_ROWS}])
-    people = _People(unit.program, {row["who"] for _number, row in found})
+    people = _People(unit.program, {row["who"] for _number, row in found}, staff)
     mark = name_of(content=content)
     return Gifts(
         unit=unit,
         mark=mark,
-        rows=tuple(_row(number, row, people, unit, staff) for number, row in found),
+        rows=tuple(_row(number, row, people, unit) for number, row in found),
         given=Batch.objects.using(write_db()).filter(unit=unit, mark=mark).first(),
     )
 
 
-def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff: Any) -> GiftRow:
+def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit) -> GiftRow:
     faults: dict[str, str] = {}
     for column, cell in row.items():
         # A sign before points is told with what points may be.
@@ -104,8 +104,6 @@ def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff
     user_id, called = None, ""
     if "who" not in faults:
         user_id, called, wrong = people.named(row["who"])
-        if not wrong and user_id == staff.pk:
-            wrong = pgettext("loyalty", "Nobody gives to themselves.")
         faults |= {"who": wrong} if wrong else {}
     points = words.parse(unit=unit, text=row["points"]) or 0
     if not 1 <= points <= MOST_POINTS:
@@ -123,10 +121,10 @@ def _row(number: int, row: Mapping[str, str], people: _People, unit: Unit, staff
 
 
 class _People:
-    """Who is meant by what stands in a file; a few queries for all of it."""
+    """Who is meant by what stands in a file of somebody of staff; a few queries for all of it."""
 
-    def __init__(self, program: Program, names: set[str]) -> None:
-        self.program = program
+    def __init__(self, program: Program, names: set[str], staff: Any) -> None:
+        self.program, self._own = program, one_with(user_id=staff.pk, program_ids=[program.pk])[program.pk]
         self._ids: dict[str, list[tuple[Any, str]]] = {}
         wanted = sorted(filter(None, names))
         for start in range(0, len(wanted), CHUNK):
@@ -171,7 +169,7 @@ class _People:
         [(user_id, called)] = found
         if user_id not in self._members and self.program.enrolment == Program.Enrolment.OPT_IN:
             return None, called, pgettext("loyalty", "Has not joined the program.")
-        return user_id, called, ""
+        return user_id, called, pgettext("loyalty", "Nobody gives to themselves.") if user_id in self._own else ""
 
 
 def _is_public_id(text: str) -> bool:

@@ -14,6 +14,7 @@ from loyalty_oscar.program.models import Member
 from loyalty_oscar.shop import imports
 from loyalty_oscar.shop.dashboard.by_hand import may_undo, undo
 from loyalty_oscar.testing import clock
+from loyalty_oscar.testing.factories import MemberFactory
 from tests.integration.ledger.books import assert_clean, dump
 from tests.points import a_member_with, give, of, points_club, use
 from tests.storefront import TODAY, a_basket, a_product, a_user, text_of
@@ -100,6 +101,12 @@ class TestAFile:
         assert "Give it</button>" not in look(clerk, unit, text).content.decode()
         confirm(clerk, unit, text)
         assert (dump(), Batch.objects.count()) == (before, 0)
+
+    def test_gives_nothing_to_another_login_of_ones_own(self, clerk, unit, boris):
+        own = MemberFactory(program=unit.program, user=clerk.user)
+        ledger.merge(member=Member.objects.get(user=boris), into=own, actor="staff:1", at=TODAY)
+        text = "who,points,reason\nboris@example.com,5,fine\n"
+        assert "Nobody gives to themselves." in text_of(look(clerk, unit, text))
 
     @pytest.mark.parametrize(
         ("content", "says"),

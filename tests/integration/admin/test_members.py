@@ -128,6 +128,13 @@ class TestPointsByHand:
         assert balance(own) == 0
         assert not Entry.objects.exists()
 
+    def test_are_not_for_the_member_into_whom_one_was_merged(self, staff, unit, account):
+        user, client = staff(superuser=True)
+        own = join(program=unit.program, user_id=user.pk, at=clock.now())
+        ledger.merge(member=own, into=account.member, actor="staff:1", at=clock.now())
+        assert client.post(page(account, "adjust"), typed()).status_code == 403
+        assert balance(account) == 100
+
     def test_open_an_account_where_there_was_none(self, root, unit, customer):
         member = join(program=unit.program, user_id=customer.pk, at=clock.now())
         url = reverse("admin:loyalty_program_member_adjust", args=[member.pk])

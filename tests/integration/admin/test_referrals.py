@@ -2,12 +2,15 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.hooks import program_warnings
 from loyalty_oscar.referrals.models import Code, Referral, Scheme
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.testing.factories import MemberFactory
 from tests.integration.ledger.books import assert_clean
 from tests.integration.referrals.friendly import an_inviting_club, bring, points
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, text_of
@@ -265,6 +268,14 @@ class TestWhoMayDecide:
 
         assert (state(), points(blocked.twin)) == (("blocked", ""), (0, 0))
         assert history() == []
+
+    def test_is_no_other_login_of_who_brought_somebody(self, staff, blocked):
+        client, giver = staff("change_referral"), blocked.referral.giver
+        user = get_user_model().objects.get(email="staff@example.com")
+        merge(member=MemberFactory(program=giver.program, user=user), into=giver, actor="staff:1", at=TODAY)
+        answer = client.post(decide_at(blocked.referral), {"decision": "allow", "reason": "x"}, follow=True)
+        assert "nobody decides on a referral of their own" in text_of(answer)
+        assert state() == ("blocked", "")
 
     def test_is_who_may_change_referrals(self, staff, blocked):
         client = staff("change_referral")

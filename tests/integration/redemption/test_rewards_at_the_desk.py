@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program import clock
 from loyalty_oscar.program.models import Event, Program
 from loyalty_oscar.redemption.models import Claim, ClaimStep
@@ -94,6 +95,12 @@ class TestGiving:
         clerk.user_permissions.add(Permission.objects.get(codename=FULFIL))
         assert client.get(page(clerk, unit)).status_code == 403
         assert client.get(reverse("loyalty:dashboard-reward", args=["none", unit.pk])).status_code == 404
+
+    def test_is_refused_to_another_login_of_ones_own(self, desk, unit, customer, reward):  # noqa: F811
+        clerk, client = desk
+        own, other = (MemberFactory(program=unit.program, user=one) for one in (clerk, customer))
+        merge(member=other, into=own, actor="staff:1", at=clock.now())
+        assert client.get(page(customer, unit)).status_code == 403
 
 
 class TestTheMembersPage:

@@ -13,12 +13,14 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from loyalty_oscar.ledger.models import Account, Entry, Note
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program import clock, contributions
 from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import note_run
 from loyalty_oscar.shop.dashboard import nav
 from loyalty_oscar.shop.dashboard.permissions import loyalty_permissions, oscars_pages
 from loyalty_oscar.shop.orders.sync import sync_orders
+from loyalty_oscar.testing.factories import MemberFactory
 from tests.once import a_program
 from tests.orders import come_back, deliver, imported, place
 
@@ -251,6 +253,15 @@ class TestGoodwill:
         assert client.post(goodwill(user, unit), typed()).status_code == 403
         assert "Give goodwill" not in text(client.get(user_page(user)))
         assert not Entry.objects.exists()
+
+    @pytest.mark.parametrize("stays", ["clerk", "customer"])
+    def test_is_not_for_another_login_of_ones_own(self, staff, unit, customer, stays):
+        user, client = staff(LOOK, GIVE)
+        own, other = (MemberFactory(program=unit.program, user=one) for one in (user, customer))
+        told = {"member": other, "into": own} if stays == "clerk" else {"member": own, "into": other}
+        merge(**told, actor="staff:1", at=clock.now())
+        assert client.post(goodwill(customer, unit), typed()).status_code == 403
+        assert not Account.objects.filter(available__gt=0).exists()
 
     def test_waits_until_a_customer_has_joined_where_people_join_by_choice(self, staff, customer):
         unit = a_program(enrolment="opt-in")

@@ -12,6 +12,7 @@ from django.urls import reverse
 from PIL import Image
 
 from loyalty_oscar.ledger.models import Entry
+from loyalty_oscar.ledger.operations import merge
 from loyalty_oscar.program.hooks import data_exports, erasures
 from loyalty_oscar.program.models import Event, Member, Program
 from loyalty_oscar.program.queries import forget_cache
@@ -430,6 +431,8 @@ class TestGivingALevel:
         client, user = staff(VIEW, GIVE)
         own = Member.objects.create(program=member.program, user=user, joined_at=day(1, 1))
         assert give(client, own).status_code == 403
+        merge(member=own, into=member, actor="staff:1", at=TODAY)
+        assert give(client, member).status_code == 403
         assert not GivenTier.objects.exists()
 
     def test_is_taken_back_after_a_question(self, member, root):
