@@ -22,6 +22,7 @@ from loyalty_oscar.program.db import write_db
 from loyalty_oscar.program.finding import FindsMembers
 from loyalty_oscar.program.forms import Rows
 from loyalty_oscar.program.models import Unit
+from loyalty_oscar.program.queries import one_with
 from loyalty_oscar.program.references import linked, referents, row_of
 from loyalty_oscar.program.zones import InProgramZone
 
@@ -110,8 +111,13 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
     def told(self, request: HttpRequest, obj: Claim) -> dict[str, Any]:
         """Return the actions that are open from here, by their names."""
         known: Any = self.get_actions(request)
+        is_own = bool(own_of([obj], request.user))
         return {
-            "deeds": [(name, known[name][2]) for name, is_open in ACTIONS.items() if name in known and is_open(obj)],
+            "deeds": [
+                (name, known[name][2])
+                for name, is_open in ACTIONS.items()
+                if name in known and is_open(obj) and not (is_own and name in BRINGS)
+            ],
             "list_url": reverse("admin:loyalty_redemption_claim_changelist"),
         }
 
@@ -120,7 +126,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
     @admin.action(description=pgettext_lazy("loyalty", "Handed out"), permissions=["fulfil"])
     def hand_out(self, request: HttpRequest, queryset: QuerySet[Claim]) -> HttpResponse | None:
         """Mark what waits as handed out."""
-        chosen, left = parted(queryset, "hand_out")
+        chosen, left = parted(queryset, "hand_out", request.user)
         if "confirmed" not in request.POST:
             text = npgettext(
                 "loyalty",
@@ -135,7 +141,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
     @admin.action(description=pgettext_lazy("loyalty", "Not handed out after all"), permissions=["fulfil"])
     def not_handed_out(self, request: HttpRequest, queryset: QuerySet[Claim]) -> HttpResponse | None:
         """Let what was marked by mistake wait again."""
-        chosen, left = parted(queryset, "not_handed_out")
+        chosen, left = parted(queryset, "not_handed_out", request.user)
         if "confirmed" not in request.POST:
             text = npgettext(
                 "loyalty",
@@ -150,7 +156,7 @@ class ClaimAdmin(BehindFront, TellsMore, FindsMembers, ReadOnly, InProgramZone, 
     @admin.action(description=pgettext_lazy("loyalty", "Give back, with what it cost"), permissions=["fulfil"])
     def give_back(self, request: HttpRequest, queryset: QuerySet[Claim]) -> HttpResponse | None:
         """Take what was not used from its members, for a reason, and give them their points back."""
-        chosen, left = parted(queryset, "give_back")
+        chosen, left = parted(queryset, "give_back", request.user)
         form = GiveBackForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             return self.ask(request, chosen, left, "give_back", list(_going_back(chosen)), form)
@@ -222,11 +228,25 @@ ACTIONS: dict[str, Callable[[Claim], bool]] = {
 }
 
 
-def parted(queryset: QuerySet[Claim], action: str) -> tuple[list[Claim], int]:
-    """Return those to which an action is open, the oldest first, and how many there are to which it is not."""
+#: These give their member something: points, or the reward once more. Nobody of staff does that for themselves.
+BRINGS = {"not_handed_out", "give_back"}
+
+
+def parted(queryset: QuerySet[Claim], action: str, staff: Any) -> tuple[list[Claim], int]:
+    """
+    Return those to which an action of somebody of staff is open, the oldest first, and how many there are to which it
+    is not.
+    """
     rows = list(queryset.select_related("reward__program__unit", "member__user").order_by("pk"))
-    chosen = [claim for claim in rows if ACTIONS[action](claim)]
+    own = own_of(rows, staff) if action in BRINGS else set()
+    chosen = [claim for claim in rows if ACTIONS[action](claim) and claim.pk not in own]
     return chosen, len(rows) - len(chosen)
+
+
+def own_of(claims: Collection[Claim], staff: Any) -> set[int]:
+    """Return which of these are of the one who asks, by another login of theirs too. One query."""
+    logins = one_with(user_id=staff.pk, program_ids={claim.member.program_id for claim in claims})
+    return {claim.pk for claim in claims if claim.member.user_id in logins[claim.member.program_id]}
 
 
 def _going_back(chosen: Collection[Claim]) -> Iterator[str]:

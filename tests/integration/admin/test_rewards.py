@@ -12,7 +12,8 @@ from oscar.core.loading import get_class
 
 from loyalty_oscar.kernel.errors import NotAllowed
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.program.models import Reward, Unit
+from loyalty_oscar.ledger.operations import merge
+from loyalty_oscar.program.models import Member, Reward, Unit
 from loyalty_oscar.redemption.models import Claim, RewardCode
 from loyalty_oscar.redemption.operations import CannotClaim, buy, fulfil, give_back, show_code
 from loyalty_oscar.testing import clock
@@ -484,6 +485,22 @@ class TestTheQueue:
         claim.refresh_from_db()
         assert claim.state != before
         assert client.post(page(claim), {"state": "used"}).status_code == 403
+
+    @pytest.mark.parametrize("action", ["not_handed_out", "give_back"])
+    @pytest.mark.parametrize("is_other_login", [False, True])
+    def test_brings_nobody_of_staff_anything_of_their_own(self, staff, unit, member, grooming, action, is_other_login):
+        user, client = staff("loyalty_redemption.fulfil_claim")
+        if is_other_login:
+            merge(member=MemberFactory(program=unit.program, user=user), into=member, actor="staff:1", at=TODAY)
+        else:
+            Member.objects.filter(pk=member.pk).update(user=user)
+        claim = buy(reward=grooming, member=member, key="1", at=TODAY)
+        if action == "not_handed_out":
+            fulfil(claim=claim, actor="staff:1", at=TODAY)
+        assert f'value="{action}"' not in client.get(page(claim)).content.decode()
+        assert said(act(client, action, claim)) == ["Nothing of that is open to what you chose."]
+        act(client, action, claim, confirmed="yes", note="why")
+        assert (Claim.objects.get().state, ready(member)) == ("used" if action == "not_handed_out" else "asked", 1500)
 
     def test_is_taken_along_as_a_file(self, root, unit, member, grooming):
         claim = buy(reward=grooming, member=member, key="1", at=TODAY, text="=1+1")
