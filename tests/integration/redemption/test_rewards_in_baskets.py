@@ -11,6 +11,7 @@ from oscar.core.loading import get_class, get_model
 from oscar.test.factories import create_order
 
 from loyalty_oscar.ledger.models import Account
+from loyalty_oscar.ledger.operations import freeze
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim, ClaimStep, Redemption
 from loyalty_oscar.redemption.operations import CannotClaim, expire, give_back, on_baskets
@@ -232,6 +233,22 @@ class TestMoneyOff:
         assert reload(boris, basket).total_incl_tax == D("80.00")
         basket.add_product(bowl, 1)
         assert reload(boris, basket).total_incl_tax == D("130.00")
+
+    @pytest.mark.parametrize("kind", ["off", "product"])
+    def test_of_a_payment_that_was_broken_off_counts_no_more_for_who_was_frozen_once_the_basket_changes(
+        self, unit, boris, kind, django_capture_on_commit_callbacks
+    ):
+        goods, mug = a_product(price="24.90"), a_product("Mug", "9.90")
+        claim = have(boris, a_reward(unit, kind, **{"off": {"amount": 500}, "product": {"products": [mug.pk]}}[kind]))
+        basket = put_on(boris, a_basket(boris, (goods, 1)), claim)
+        with django_capture_on_commit_callbacks(execute=True):
+            basket.freeze()
+        basket.thaw()
+        freeze(member=fresh(claim).member, until=None, earns=True, reason="asked", actor="staff:1", at=TODAY)
+        promised = reload(boris, basket)
+        assert promised.total_incl_tax == {"off": D("19.90"), "product": D("24.90")}[kind]
+        promised.add_product(goods, 1)
+        assert reload(boris, promised).total_incl_tax == {"off": D("49.80"), "product": D("59.70")}[kind]
 
     def test_that_nobody_takes_off_refuses_the_order_that_was_paid_for(
         self, unit, boris, django_capture_on_commit_callbacks

@@ -6,7 +6,7 @@ Asked with the points that are set aside for the basket, in one query, and kept 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -22,7 +22,6 @@ from loyalty_oscar.program.models import State
 from loyalty_oscar.program.money import exact_minor
 from loyalty_oscar.redemption.claims import is_over
 from loyalty_oscar.redemption.currencies import in_currency
-from loyalty_oscar.redemption.kinds import OFF
 from loyalty_oscar.redemption.models import Claim, Redemption
 from loyalty_oscar.redemption.reductions import Reduction, ReductionQuote, reduce
 
@@ -80,11 +79,20 @@ def counts(*, basket: Any, row: Redemption) -> bool:
 
 
 def is_promised(*, basket: Any, row: Redemption) -> bool:
-    """Return whether a payment began with a reward on this basket, and may still be at work."""
+    """
+    Return whether a payment began with a reward on this basket, and may still be at work: once the basket is open
+    again, as long as nobody changes it.
+    """
     if basket.status == basket.FROZEN:
         return True
-    began = row.payment_at
-    return began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+    began, told = row.payment_at, (row.promise or {}).get("lines")
+    is_young = began is not None and clock.now() < began + timedelta(minutes=conf.GATEWAY_MINUTES)
+    return is_young and (told is None or _is_of(told, basket))
+
+
+def _is_of(told: Sequence[Sequence[Any]], basket: Any) -> bool:
+    """Return whether a basket has the lines that it had when a payment began."""
+    return [(pk, quantity) for pk, quantity, _is_open in told] == lines_of(basket=basket)
 
 
 def currency_of(*, basket: Any) -> str:
@@ -146,7 +154,7 @@ def opened(*, basket: Any, row: Redemption) -> list[bool]:
     No query, but for product sets once a minute.
     """
     told = (row.promise or {}).get("lines", ()) if is_promised(basket=basket, row=row) else ()
-    if told and [(pk, quantity) for pk, quantity, _is_open in told] == lines_of(basket=basket):
+    if told and _is_of(told, basket):
         return [is_open for _pk, _quantity, is_open in told]
     lines, codes = list(basket.all_lines()), frozenset(filter(None, [row.claim.reward.params.get("set")]))
     sets = sets_shown(product_ids=[line.product_id for line in lines], codes=codes) if codes else {}
@@ -157,9 +165,7 @@ def opened(*, basket: Any, row: Redemption) -> list[bool]:
 
 
 def promise_of(*, basket: Any, row: Redemption) -> dict[str, Any]:
-    """Return what is promised to the payment that begins: what a reward takes off, and of money off which lines."""
+    """Return what is promised to the payment that begins: what a reward takes off, and off which lines it could."""
     minor = given_to(basket=basket).minor.get(row.pk, 0)
-    if row.claim.reward.kind != OFF:
-        return {"minor": minor}
     of_lines = zip(lines_of(basket=basket), opened(basket=basket, row=row), strict=True)
     return {"minor": minor, "lines": [[pk, quantity, is_open] for (pk, quantity), is_open in of_lines]}
