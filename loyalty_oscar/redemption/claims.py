@@ -19,8 +19,8 @@ from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
 from loyalty_oscar.program.registries import fact_of
 
-from .kinds import is_for_baskets
-from .models import Claim, Redemption
+from .kinds import CODE, is_for_baskets
+from .models import Claim, Redemption, RewardCode
 from .rules import RewardTerms, Wanting
 
 #: What the events say.
@@ -79,10 +79,17 @@ def catalogue(*, program: Program) -> list[Reward]:
 
 
 def left_of(*, rewards: Collection[Reward]) -> dict[int, int]:
-    """Return how many there are still of those rewards that are counted. One query where there are such."""
+    """
+    Return how many there are still of those rewards that are counted, and 0 of those of which no code is left. One
+    query where there are such, and one where there are codes.
+    """
     counted = [reward.pk for reward in rewards if reward.quota is not None]
     rows = Reward.objects.using(write_db()).filter(pk__in=counted) if counted else None
-    return dict(rows.values_list("pk", F("quota") - F("taken"))) if rows is not None else {}
+    left: dict[int, int] = dict(rows.values_list("pk", F("quota") - F("taken"))) if rows is not None else {}
+    if listed := {reward.pk for reward in rewards if reward.kind == CODE}:
+        free = RewardCode.objects.using(write_db()).filter(reward__in=listed, claim=None)
+        left |= dict.fromkeys(listed.difference(free.order_by().values_list("reward_id", flat=True).distinct()), 0)
+    return left
 
 
 def is_promised(*, reward: Reward) -> bool:

@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.operations import give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations import fulfil
+from loyalty_oscar.redemption.operations import add_codes, fulfil
 from loyalty_oscar.shop.redemption.rewards.storefront import RewardCard
 from loyalty_oscar.testing.factories import (
     GivenTierFactory,
@@ -132,6 +132,18 @@ class TestTheCatalogue:
         RewardFactory(name="For testers", price=5, segment=SegmentFactory(program=unit.program))
         for who in (None, member):
             assert "For testers" not in text_of(look(client_of(who)))
+
+    def test_offers_none_of_which_no_code_is_left(self, unit, member):
+        reward = RewardFactory(name="A day in the spa", price=5, codes=[])
+        client = client_of(member)
+        text = text_of(look(client))
+        assert "A day in the spa 5 paws None is left of this reward." in text
+        assert "Yes, claim it" not in text
+        assert "You can have 1 reward now." not in text_of(look(client, "/loyalty/"))
+        assert "loyalty-dot" not in look(client, "/catalogue/").content.decode()
+        add_codes(reward=reward, codes=["SPA-1"])
+        assert "Yes, claim it" in text_of(look(client))
+        assert "You can have 1 reward now." in text_of(look(client, "/loyalty/"))
 
     def test_shows_nothing_before_and_after_its_time(self, unit):
         RewardFactory(name="Now", price=5, starts_at=TODAY, ends_at=TODAY + timedelta(days=1))

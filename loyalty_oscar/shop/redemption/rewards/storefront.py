@@ -349,7 +349,7 @@ def dot(*, subject: Visit, request: Any) -> tuple[str, Mapping[str, Any]] | None
 def is_in_reach(*, visit: Visit, at: datetime) -> bool:
     """
     Return whether a visitor can have any reward now. No query, unless all that the points suffice for are limited: for
-    a level, a group, by number.
+    a level, a group, by number or by codes.
     """
     if visit.unit is None or visit.account is None:
         return False
@@ -364,7 +364,8 @@ def is_in_reach(*, visit: Visit, at: datetime) -> bool:
 
 
 def _is_limited(reward: Reward) -> bool:
-    return bool(reward.rank or reward.segment_id) or reward.quota is not None or reward.per_member is not None
+    is_for_some = bool(reward.rank or reward.segment_id)
+    return is_for_some or reward.quota is not None or reward.per_member is not None or reward.kind == CODE
 
 
 @contributions.register("footer:links", "rewards", order=40)
