@@ -216,11 +216,14 @@ class Wanting:
 
 
 def why_not(*, reward: RewardTerms, who: Wanting, at: datetime) -> Because | None:
-    """Return why a member cannot buy a reward now, or None. What no patience helps with comes first."""
-    if not reward.is_on or reward.price is None or not reward.is_in_time(at=at):
-        return Because("reward_over")
+    """
+    Return why a member cannot buy a reward now, or None. What no patience helps with comes first, and before all whom
+    it is for: who is not in its segment is told nothing of it.
+    """
     if not reward.is_for(rank=who.rank, segments=who.segments):
         return Because("reward_not_for_you")
+    if not reward.is_on or reward.price is None or not reward.is_in_time(at=at):
+        return Because("reward_over")
     if reward.left is not None and reward.left < 1:
         return Because("reward_gone")
     if reward.per_member is not None and who.had >= reward.per_member:

@@ -215,6 +215,12 @@ class TestClaiming:
         RewardFactory(code="testers", price=5, segment=SegmentFactory(program=unit.program))
         assert press(client_of(member), code, once="0" * 32).status_code == 404
 
+    @pytest.mark.parametrize("about", [{"is_on": False}, {"starts_at": TODAY + timedelta(days=1)}])
+    def test_of_what_is_for_a_list_is_not_found_out_of_its_time_either(self, unit, member, about):
+        RewardFactory(code="spa", price=5)
+        RewardFactory(code="testers", price=5, segment=SegmentFactory(program=unit.program), **about)
+        assert press(client_of(member), "testers", once="0" * 32).status_code == 404
+
 
 class TestACodeOfOnesOwn:
     def test_is_shown_to_its_member_alone(self, unit, member):
