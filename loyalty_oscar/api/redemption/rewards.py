@@ -31,6 +31,7 @@ from loyalty_oscar.shop.storefront.visit import joined
 from ..routes import routes
 from ..strict import WORDS, LongerJSON
 from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
+from .points import MOST_POINTS
 
 #: Claims on one page, and digits of the `id` of one at most.
 PAGE, LONGEST_ID = 50, 18
@@ -184,6 +185,22 @@ class WantedExtension(NothingElse):  # type: ignore[no-untyped-call]
     target_class = WantedSerializer
 
 
+class TakenSerializer(WantedSerializer):
+    points = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_POINTS,
+        help_text="For how many it was shown to the customer: where it costs more by now, nothing is taken.",
+    )
+
+    class Meta:
+        ref_name = "LoyaltyTaken"
+
+
+class TakenExtension(NothingElse):  # type: ignore[no-untyped-call]
+    target_class = TakenSerializer
+
+
 @routes.register("rewards")
 class CatalogueView(MemberView):
     """What can I have?"""
@@ -246,7 +263,7 @@ class TakeRewardView(MemberView):
         wrong=(403, 409, 413, 415),
         operation_id="loyalty_claim_reward",
         summary="Have a reward",
-        request=WantedSerializer,
+        request=TakenSerializer,
         parameters=[
             OpenApiParameter("code", {"type": "string"}, OpenApiParameter.PATH, description="The reward’s `code`."),
             OpenApiParameter(
@@ -259,15 +276,17 @@ class TakeRewardView(MemberView):
         ],
     )
     def post(self, request: Request, code: str) -> Response:
-        """Take the reward for its points, once for each key."""
-        key, text, at = self.key(), wanted_text(request.data), clock.now()
+        """Take the reward for its points, for no more than were shown, once for each key."""
+        key, at = self.key(), clock.now()
+        shown, rest = shown_points(request.data)
+        text = wanted_text(rest)
         there = Reward.objects.filter(program=self.unit.program_id, code=code, price__isnull=False)
         reward = there.first() if slug_re.match(code) else None  # PostgreSQL refuses to look for some texts.
         member = joined(visit=self.visit, at=at) if reward else None
         if reward is None or member is None:
             raise NotFound
         try:
-            claim = buy(reward=reward, member=member, key=key, at=at, text=text)
+            claim = buy(reward=reward, member=member, key=key, at=at, text=text, shown=shown)
         except CannotClaim as refused:
             if reward.segment_id and refused.because.code == NOT_FOR_YOU:
                 raise NotFound from refused  # Nobody is told of what is for a group that they are not in.
@@ -284,6 +303,22 @@ class TakeRewardView(MemberView):
             text = pgettext("loyalty", "Send a header Idempotency-Key of 1 to 64 printable characters without blanks.")
             raise ValidationError(text)
         return found
+
+
+def shown_points(data: Any) -> tuple[int | None, Any]:
+    """
+    Return for how many points a reward was shown, as a body may say (`{"points": 500, …}`), and what else the body
+    says. Raises `ValidationError`.
+    """
+    if not isinstance(data, dict) or "points" not in data:
+        return None, data
+    points = data["points"]
+    if type(points) is not int or not 1 <= points <= MOST_POINTS:
+        text = pgettext(
+            "loyalty", "Send points as they were shown, a JSON integer from 1 to %(most)d, or leave them out."
+        )
+        raise ValidationError(text % {"most": MOST_POINTS})
+    return points, {name: value for name, value in data.items() if name != "points"}
 
 
 def wanted_text(data: Any) -> str:

@@ -132,6 +132,19 @@ class TestAClaim:
         assert api.get("me").json()["ready"] == 200
         assert [step.wrong for step in audit()] == [[]]
 
+    @pytest.mark.parametrize(("price", "code"), [(501, "reward_dearer"), (500, None), (400, None)])
+    def test_takes_no_more_than_was_shown(self, api, reward, price, code):
+        Reward.objects.update(price=price)
+        before, response = books(), api.post(WANT, {"points": 500, "text": ""}, **KEY)
+        if code:
+            assert_refused(response, 409, code, before)
+        else:
+            assert response.json()["points"] == price
+
+    @pytest.mark.parametrize("points", [None, "500", 500.0, True, 0, -1, 10**9, [500]])
+    def test_is_refused_for_points_that_are_no_whole_number(self, api, reward, points):
+        assert_refused(api.post(WANT, {"points": points}, **KEY), 400, "invalid", books())
+
     def test_of_what_staff_do_is_asked_for_with_what_one_says(self, api, unit):
         RewardFactory(code="spa-day", price=5)
         found = api.post(WANT, {"text": " Mondays, 10 o’clock 🐕 "}, **KEY).json()
@@ -191,7 +204,7 @@ class TestAClaim:
         "body",
         [
             '{"text": 5}', '{"text": null}', '{"text": true}', '{"text": ["Monday"]}', '{"text": "a", "text": "b"}',
-            '{"text": "Monday", "member": 1}', '{"points": 1}', '["Monday"]', '"Monday"', "5", "nothing", "{",
+            '{"text": "Monday", "member": 1}', '{"price": 1}', '["Monday"]', '"Monday"', "5", "nothing", "{",
             "[]", "0", "false", "null", '""',
             '{"text": "\\u0000"}', '{"text": "\\ud800"}', json.dumps({"text": "x" * 501}),
         ],
