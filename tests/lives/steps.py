@@ -98,8 +98,8 @@ class Buys(Step):
         if basket is None:
             return NOTHING
         stage.baskets[self.order] = basket.pk
+        has_reward = bool(user and self.reward) and self.put_on(stage, basket, user)
         if user and self.reward:
-            self.put_on(stage, basket, user)
             basket = stage.loaded(basket.pk, user)
         aside = self.set_aside(stage, basket, user) if user and self.points else 0
         if not self.pays and user:
@@ -113,13 +113,13 @@ class Buys(Step):
             stage.promised[self.order] = stage.now, applied.points, applied.minor
         if aside:
             stage.oracle.aside[basket.pk] = (user.pk, aside)
-        return aside
+        return f"{aside} and a reward" if has_reward else aside
 
-    def put_on(self, stage: Stage, basket: Any, user: Any) -> None:
-        """Put a reward of theirs on the basket, if there is one that can be used."""
+    def put_on(self, stage: Stage, basket: Any, user: Any) -> bool:
+        """Put a reward of theirs on the basket, if there is one that can be used; returns whether it lies there."""
         rows = Claim.objects.select_related("reward__program", "member").filter(member__user=user, state="open")
         if (claim := rows.order_by("pk").first()) is None:
-            return
+            return False
         # A basket that is at the gateway keeps what lies on it.
         at_gateway = [f"basket:{stage.baskets[order]}" for order in stage.at_gateway]
         is_kept = Redemption.objects.filter(claim=claim, slot__in=at_gateway).exists()
@@ -129,9 +129,10 @@ class Buys(Step):
         except CannotClaim:
             if not is_kept and not is_gone and not stage.oracle.is_frozen(user.pk, stage.now):
                 stage.troubles.append(f"{self.order} could not use a reward that is open")
-        else:
-            if is_kept:
-                stage.troubles.append(f"{self.order} took a reward off a basket that is at the gateway")
+            return False
+        if is_kept:
+            stage.troubles.append(f"{self.order} took a reward off a basket that is at the gateway")
+        return True
 
     def set_aside(self, stage: Stage, basket: Any, user: Any) -> int:
         """
