@@ -37,9 +37,10 @@ class Progress:
 
 def achieved(
     *, steps: Iterable[Stamp], target: int, window_days: int | None, repeats: bool, are_marks: bool = False
-) -> int:
+) -> list[datetime]:
     """
-    Return how often the target is reached by these steps, each within `window_days` days (None: all of them together).
+    Return when the target is reached by these steps, once for each time, each within `window_days` days (None: all of
+    them together).
 
     Numbers add up; marks (`are_marks`) count once however many steps have them. What does not repeat is reached once.
     """
@@ -58,12 +59,12 @@ def progress(
 ) -> Progress:
     """Return how often the target was reached, and how far it is to the next time at a moment."""
     terms = _Terms(target=target, window_days=window_days, repeats=repeats, are_marks=are_marks)
-    times, left = _walk(steps, terms)
-    if times and not repeats:
-        return Progress(times=times, counted=target)
+    reached, left = _walk(steps, terms)
+    if reached and not repeats:
+        return Progress(times=len(reached), counted=target)
     still = terms.within(left, at)
     until = still[0].at + timedelta(days=window_days) if still and window_days is not None else None
-    return Progress(times=times, counted=terms.total(still), until=until)
+    return Progress(times=len(reached), counted=terms.total(still), until=until)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,17 +97,17 @@ class _Terms:
         return left
 
 
-def _walk(steps: Iterable[Stamp], terms: _Terms) -> tuple[int, list[Stamp]]:
-    """Return how often the target is reached, and the steps that did not count yet, oldest first."""
-    times, waiting = 0, list[Stamp]()
+def _walk(steps: Iterable[Stamp], terms: _Terms) -> tuple[list[datetime], list[Stamp]]:
+    """Return when the target is reached, once for each time, and the steps that did not count yet, oldest first."""
+    reached, waiting = list[datetime](), list[Stamp]()
     for step in sorted(steps, key=lambda one: (one.at, one.value)):
         if step.value <= 0:
             continue
         waiting = [*terms.within(waiting, step.at), step]
         found = terms.total(waiting) // terms.target
         if found and not terms.repeats:
-            return 1, []
+            return [step.at], []
         if found:
             now = 1 if terms.are_marks else found
-            times, waiting = times + now, terms.without(waiting, now)
-    return times, waiting
+            reached, waiting = reached + [step.at] * now, terms.without(waiting, now)
+    return reached, waiting

@@ -36,12 +36,13 @@ MOST_TIMES = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reached:
-    """A member reaches a goal `now` so often, and did so `before`."""
+    """A member reaches a goal `now` so often, and did so `before`; `moments` are those of its orders, where known."""
 
     goal: Goal
     member_id: int
     before: int
     now: int
+    moments: Sequence[datetime] = ()
 
 
 def settle(*, goals: Collection[Goal], member_ids: Collection[int], at: datetime) -> None:
@@ -85,14 +86,18 @@ def changes(
     before = {(goal_id, member_id): reached for goal_id, member_id, reached in known}
     for goal in goals:
         for member_id in sorted(member_ids):
-            now = times(goal=goal, steps=steps[goal.pk, member_id])
-            if now != before.get((goal.pk, member_id), 0):
-                yield Reached(goal=goal, member_id=member_id, before=before.get((goal.pk, member_id), 0), now=now)
+            moments, had = _moments(goal, steps[goal.pk, member_id]), before.get((goal.pk, member_id), 0)
+            if len(moments) != had:
+                yield Reached(goal=goal, member_id=member_id, before=had, now=len(moments), moments=moments)
 
 
 def times(*, goal: Goal, steps: Iterable[Stamp]) -> int:
     """Return how often these steps reach a goal."""
-    return min(achieved(steps=steps, **_terms(goal)), MOST_TIMES)
+    return len(_moments(goal, steps))
+
+
+def _moments(goal: Goal, steps: Iterable[Stamp]) -> list[datetime]:
+    return achieved(steps=steps, **_terms(goal))[:MOST_TIMES]
 
 
 def far(*, goal: Goal, steps: Iterable[Stamp], at: datetime) -> Progress:
@@ -113,8 +118,9 @@ def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
     goal, found = reached.goal, []
     to: dict[str, Any] = {"member_id": reached.member_id, "promise": promise_of(row=goal), "at": at}
     for number in range(reached.before + 1, reached.now + 1):
-        because = Because("goal_reached", name=goal.name)
-        found.append(program_operations.give(key=key_of(goal=goal, number=number), because=because, **to))
+        because, happened_at = Because("goal_reached", name=goal.name), dict(enumerate(reached.moments, 1)).get(number)
+        key = key_of(goal=goal, number=number)
+        found.append(program_operations.give(key=key, because=because, happened_at=happened_at, **to))
     for number in range(reached.before, reached.now, -1):
         because = Because("goal_missed", name=goal.name)
         found.append(program_operations.take_back(key=key_of(goal=goal, number=number), because=because, **to))

@@ -42,6 +42,7 @@ class PointGifts:
         ready_at: datetime | None,
         waits: bool = False,
         anew: bool = False,
+        happened_at: datetime | None = None,
     ) -> Outcome:
         """
         Give the points once. What was taken back under this key is given back, and a repeat counts as many as were
@@ -71,11 +72,14 @@ class PointGifts:
                 available_at=ready,
                 expires_at=expires_at,
             )
-            taken = self.times(member.pk, f"{key}:back:") if entry else 0
+            backs = entries_of(member_id=member.pk, start=f"{key}:back:") if entry else []
+            taken = len(backs)
             if entry and taken > self.times(member.pk, f"{key}:again:"):
+                since = happened_at is not None and backs[-1].effective_at < happened_at
                 spared = forgiven_by(member_id=member.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                if not (anew and self.has_been_ready(gift, at)) or spared >= gift.points:
+                is_new = self.has_been_ready(gift, at) and (since or (anew and is_waiting(gift, at)))
+                if not is_new or spared >= gift.points:
                     give_back(
                         account_id=account.pk,
                         source=gift.source,
@@ -95,10 +99,9 @@ class PointGifts:
         return Outcome.AGAIN if entry else Outcome.GIVEN
 
     def has_been_ready(self, gift: LotGrant, at: datetime) -> bool:
-        """Return whether points of a gift that waits were ready before: a lot ripens once, so a new one is needed."""
+        """Return whether points of a gift were ready before: a lot ripens once, so other dates need a new one."""
         lots = lots_of(account_id=gift.account_id, source=gift.source)
-        is_waiting = gift.available_at is None or gift.available_at > at
-        return is_waiting and any(lot.available_at is not None and lot.available_at <= at for lot in lots)
+        return any(lot.available_at is not None and lot.available_at <= at for lot in lots)
 
     def revoke(
         self,
@@ -178,6 +181,11 @@ class PointGifts:
     def times(self, member_id: int, start: str) -> int:
         """Return how many entries of a member have keys that begin so."""
         return len(entries_of(member_id=member_id, start=start))
+
+
+def is_waiting(gift: LotGrant, at: datetime) -> bool:
+    """Return whether the points of a gift are still on the way."""
+    return gift.available_at is None or gift.available_at > at
 
 
 def move_dates(gift: LotGrant, at: datetime) -> None:

@@ -128,12 +128,14 @@ def give(
     ready_at: datetime | Ready | None = READY,
     waits: bool = False,
     anew: bool = False,
+    happened_at: datetime | None = None,
 ) -> Outcome:
     """
     Give a member what was promised, once per key, whatever kind of thing it is: the one door of whoever gives.
 
     What `waits` is on the way until `ready_at` (None = not known yet), which a later call may tell or move; with `anew`
-    what is given again waits again. NOTHING where its kind of thing is not installed.
+    what is given again waits again. What it is for `happened_at` some moment: what was taken back before that does not
+    come back with its dates, but is given like something new. NOTHING where its kind of thing is not installed.
     """
     grant = _giver(promise, member_id, key)
     if grant is None:
@@ -147,6 +149,7 @@ def give(
         ready_at=at if isinstance(ready_at, Ready) else ready_at,
         waits=waits,
         anew=anew,
+        happened_at=happened_at,
     )
 
 

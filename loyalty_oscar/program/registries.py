@@ -61,6 +61,7 @@ class Grant(Protocol):
 
     What waits (`waits`) is on the way until `ready_at` (None = not known yet), which a later call with the same key may
     tell, move or take back until it has come. With `anew` what is given again waits again, though it had been ready.
+    What it is for `happened_at` some moment (None = nobody knows): what was taken back before gets dates of its own.
     """
 
     def grant(
@@ -74,6 +75,7 @@ class Grant(Protocol):
         ready_at: datetime | None,
         waits: bool = False,
         anew: bool = False,
+        happened_at: datetime | None = None,
     ) -> Outcome:
         """Give it once: what was taken back under this key is given back, and a repeat gives what was given first."""
         ...

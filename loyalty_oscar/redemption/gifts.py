@@ -41,6 +41,7 @@ class RewardGifts:
         ready_at: datetime | None,
         waits: bool = False,
         anew: bool = False,
+        happened_at: datetime | None = None,
     ) -> Outcome:
         """Give the reward once; what was taken back under this key is given again, as the reward that it was."""
         ready = ready_at if waits else at

@@ -9,9 +9,9 @@ from loyalty_oscar.journeys.carrying import carry_out
 from loyalty_oscar.journeys.models import GoalStanding, GoalStep
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.givers import givers
-from loyalty_oscar.ledger.models import Account, Entry
+from loyalty_oscar.ledger.models import Account, Entry, Lot
 from loyalty_oscar.program.hooks import data_exports
-from loyalty_oscar.program.models import Member
+from loyalty_oscar.program.models import Member, Program
 from loyalty_oscar.program.operations import change_state
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.program.segments import set_members
@@ -29,6 +29,7 @@ from loyalty_oscar.testing.factories import (
     RuleFactory,
     SegmentFactory,
 )
+from tests.integration.ledger.books import assert_clean
 from tests.integration.tiers.ladders import a_ladder
 from tests.storefront import a_club, a_club_without_rules, a_product, a_user, arrive, buy, day, send_back
 
@@ -160,6 +161,27 @@ class TestAReturn:
         send_back(order, 1, on=day(3, 2))
 
         assert ready(boris) == 0
+
+    @pytest.mark.parametrize(("is_another", "has"), [(True, (100, (6, 30))), (False, (0, (4, 30)))])
+    def test_lets_points_run_out_by_the_order_that_reaches_it(self, unit, boris, bites, is_another, has):
+        a_goal(unit)
+        Program.objects.update(expiry="months", expiry_months=1)
+        forget_cache()
+        order = buy(boris, (bites, 10), on=day(3, 1))
+        with clock.at(day(3, 2)):
+            order.set_status("Cancelled")
+        sync_orders(order_ids=[order.pk], at=day(3, 2))
+        assert ready(boris) == 0
+
+        if is_another:
+            buy(boris, (bites, 10), on=day(5, 20))
+        else:  # It is as if it had not been cancelled: they have run out.
+            Order.objects.update(status="Pending")
+            sync_orders(order_ids=[order.pk], at=day(5, 20))
+
+        until = Lot.objects.latest("pk").expires_at - timedelta(hours=3)
+        assert (ready(boris), (until.month, until.day)) == has
+        assert_clean()
 
     def test_of_all_takes_all_as_cancelling_and_deleting_do(self, unit, boris, bites):
         goal = a_goal(unit)

@@ -17,7 +17,8 @@ def step(day, value=1, hours=0):
 
 
 def times(*steps, target=10, window_days=None, repeats=True, are_marks=False):
-    return achieved(steps=steps, target=target, window_days=window_days, repeats=repeats, are_marks=are_marks)
+    told = {"target": target, "window_days": window_days, "repeats": repeats, "are_marks": are_marks}
+    return len(achieved(steps=steps, **told))
 
 
 def seen(*steps, on=0, **terms):
