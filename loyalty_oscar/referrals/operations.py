@@ -156,6 +156,7 @@ def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> No
             at=at,
             ready_at=ready_at,
             waits=True,
+            anew=True,
         )
 
 

@@ -87,6 +87,19 @@ class TestARewardGivenAgain:
         assert both(club) == ((150, 0), (100, 0))
         assert_clean()
 
+    def test_for_another_order_once_the_first_had_been_safe_waits_for_that(self, club, now):
+        first = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
+        ripen(on=day(3, 30))
+        assert both(club) == ((150, 0), (100, 0))
+        now(lambda: cancel(first, day(4, 7)), at=day(4, 7))
+        assert both(club) == ((0, 0), (0, 0))
+        arrive(ordered(club.priya, on=day(4, 8)), on=day(4, 10))
+        assert both(club) == ((0, 150), (0, 100))
+        ripen(on=day(4, 30))
+
+        assert both(club) == ((150, 0), (100, 0))
+        assert_clean()
+
 
 class TestANewcomerWhoLeft:
     def test_takes_the_givers_reward_along_with_a_return(self, club):
