@@ -75,10 +75,10 @@ class PointGifts:
             backs = entries_of(member_id=member.pk, start=f"{key}:back:") if entry else []
             taken = len(backs)
             if entry and taken > self.times(member.pk, f"{key}:again:"):
-                since = happened_at is not None and backs[-1].effective_at < happened_at
+                is_another = happened_at is not None and backs[-1].effective_at < happened_at
                 spared = forgiven_by(member_id=member.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                is_new = self.has_been_ready(gift, at) and (since or (anew and is_waiting(gift, at)))
+                is_new = self.has_been_ready(gift, at) and (is_another or (anew and is_waiting(gift, at)))
                 if not is_new or spared >= gift.points:
                     give_back(
                         account_id=account.pk,
