@@ -78,7 +78,7 @@ class PointGifts:
                 is_another = happened_at is not None and backs[-1].effective_at < happened_at
                 spared = forgiven_by(member_id=member.pk, key=f"{key}:back:{taken}")
                 gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                is_new = self.has_been_ready(gift, at) and (is_another or (anew and is_waiting(gift, at)))
+                is_new = (is_another or (anew and is_waiting(gift, at))) and self.has_been_ready(gift, at)
                 if not is_new or spared >= gift.points:
                     give_back(
                         account_id=account.pk,
