@@ -77,11 +77,16 @@ class JSONOnly(DefaultContentNegotiation):
 
 def whole_number(*, data: Any, name: str, most: int) -> int:
     """Return the one number of a body `{name: number}`, a JSON integer of 1 to `most`. Raises `ValidationError`."""
-    value = data.get(name) if isinstance(data, Mapping) and set(data) == {name} else None
-    if type(value) is not int or not 1 <= value <= most:
+    value: Any = data.get(name) if isinstance(data, Mapping) and set(data) == {name} else None
+    if not is_whole(value, most=most):
         text = pgettext("loyalty", "Send %(example)s and nothing else: a JSON integer from 1 to %(most)d.")
         raise ValidationError(text % {"example": f'{{"{name}": 500}}', "most": most})
     return value
+
+
+def is_whole(value: Any, *, most: int) -> bool:
+    """Return whether a value is a JSON integer of 1 to `most`; `true` is none."""
+    return type(value) is int and 1 <= value <= most
 
 
 def parameter(*, given: QueryDict, name: str) -> int | None:

@@ -20,7 +20,7 @@ from ..routes import routes
 from ..strict import whole_number
 from ..views import BecauseSerializer, NothingElse, described
 from .points import BasketView
-from .rewards import ID, LONGEST_ID, ClaimView
+from .rewards import ID, LONGEST_ID, ClaimView, refusal
 
 IN_BASKET = {
     "claims": [
@@ -140,7 +140,7 @@ class BasketClaimView(RewardsInBasketView):
         try:
             use_in_request(request=request, claim=claim, basket=basket, product_id=product_id, at=clock.now())
         except CannotClaim as refused:
-            raise self.refusal(refused) from refused
+            raise refusal(refused, self.unit) from refused
         return self.answer(basket)
 
     @described(
@@ -157,7 +157,7 @@ class BasketClaimView(RewardsInBasketView):
         try:
             leave_in_request(request=request, claim=claim, basket=basket, at=clock.now())
         except CannotClaim as refused:
-            raise self.refusal(refused) from refused
+            raise refusal(refused, self.unit) from refused
         return self.answer(basket)
 
 

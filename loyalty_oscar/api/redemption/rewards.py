@@ -29,7 +29,7 @@ from loyalty_oscar.shop.redemption.rewards.storefront import NOT_FOR_YOU, Reward
 from loyalty_oscar.shop.storefront.visit import joined
 
 from ..routes import routes
-from ..strict import WORDS, LongerJSON
+from ..strict import WORDS, LongerJSON, is_whole
 from ..views import BecauseSerializer, Conflict, MemberView, NothingElse, described
 from .points import MOST_POINTS
 
@@ -290,7 +290,7 @@ class TakeRewardView(MemberView):
         except CannotClaim as refused:
             if reward.segment_id and refused.because.code == NOT_FOR_YOU:
                 raise NotFound from refused  # Nobody is told of what is for a group that they are not in.
-            raise Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code) from refused
+            raise refusal(refused, self.unit) from refused
         if claim.reward_id != reward.pk:
             text = pgettext("loyalty", "This key was used for another reward.")
             raise Conflict(text, code="key_used")
@@ -305,6 +305,11 @@ class TakeRewardView(MemberView):
         return found
 
 
+def refusal(refused: CannotClaim, unit: Unit) -> Conflict:
+    """Return an answer that says why a reward cannot be had, or not be used."""
+    return Conflict(sentence(because=refused.because, unit=unit), code=refused.because.code)
+
+
 def shown_points(data: Any) -> tuple[int | None, Any]:
     """
     Return for how many points a reward was shown, as a body may say (`{"points": 500, …}`), and what else the body
@@ -313,7 +318,7 @@ def shown_points(data: Any) -> tuple[int | None, Any]:
     if not isinstance(data, dict) or "points" not in data:
         return None, data
     points = data["points"]
-    if type(points) is not int or not 1 <= points <= MOST_POINTS:
+    if not is_whole(points, most=MOST_POINTS):
         text = pgettext(
             "loyalty", "Send points as they were shown, a JSON integer from 1 to %(most)d, or leave them out."
         )
@@ -396,10 +401,6 @@ class ClaimView(MemberView):
             raise NotFound
         return found
 
-    def refusal(self, refused: CannotClaim) -> Conflict:
-        """Return an answer that says why a reward of the customer's cannot be used."""
-        return Conflict(sentence(because=refused.because, unit=self.unit), code=refused.because.code)
-
 
 @routes.register("claims/<str:id>/code")
 class CodeView(ClaimView):
@@ -420,7 +421,7 @@ class CodeView(ClaimView):
         try:
             code = show_code(claim=claim, at=clock.now())
         except CannotClaim as refused:
-            raise self.refusal(refused) from refused
+            raise refusal(refused, self.unit) from refused
         if not code:
             raise Conflict(pgettext("loyalty", "There is no code for this reward now."), code="no_code")
         return Response(ClaimSerializer(told_of(self.claim(id), self.unit)).data)
@@ -447,7 +448,7 @@ class AskView(ClaimView):
         try:
             ask(claim=claim, text=text, at=clock.now())
         except CannotClaim as refused:
-            raise self.refusal(refused) from refused
+            raise refusal(refused, self.unit) from refused
         except NotAllowed as refused:
             text = pgettext("loyalty", "The shop can’t be asked for this reward now.")
             raise Conflict(text, code="not_to_ask") from refused
