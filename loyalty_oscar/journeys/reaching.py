@@ -115,10 +115,10 @@ def _terms(goal: Goal) -> dict[str, Any]:
 
 def give_or_take(*, reached: Reached, at: datetime) -> list[Outcome]:
     """Give what a member reached since, or take back what no longer is, the last first; returns what came of each."""
-    goal, found = reached.goal, []
+    goal, found, moments = reached.goal, [], dict(enumerate(reached.moments, 1))
     to: dict[str, Any] = {"member_id": reached.member_id, "promise": promise_of(row=goal), "at": at}
     for number in range(reached.before + 1, reached.now + 1):
-        because, happened_at = Because("goal_reached", name=goal.name), dict(enumerate(reached.moments, 1)).get(number)
+        because, happened_at = Because("goal_reached", name=goal.name), moments.get(number)
         key = key_of(goal=goal, number=number)
         found.append(program_operations.give(key=key, because=because, happened_at=happened_at, **to))
     for number in range(reached.before, reached.now, -1):
