@@ -73,30 +73,39 @@ class PointGifts:
                 expires_at=expires_at,
             )
             backs = entries_of(member_id=member.pk, start=f"{key}:back:") if entry else []
-            taken = len(backs)
-            if entry and taken > self.times(member.pk, f"{key}:again:"):
+            if entry and len(backs) > self.times(member.pk, f"{key}:again:"):
                 is_another = happened_at is not None and backs[-1].effective_at < happened_at
-                spared = forgiven_by(member_id=member.pk, key=f"{key}:back:{taken}")
-                gift = replace(gift, key=f"{key}:again:{taken}", kind=Kind.RESTORE)
-                is_new = (is_another or (anew and is_waiting(gift, at))) and self.has_been_ready(gift, at)
-                if not is_new or spared >= gift.points:
-                    give_back(
-                        account_id=account.pk,
-                        source=gift.source,
-                        points=gift.points,
-                        forgiven=spared,
-                        key=gift.key,
-                        because=because,
-                        at=at,
-                    )
-                    move_dates(gift, at)
+                is_new = is_another or (anew and is_waiting(gift, at))
+                left = self._again(gift, member.pk, len(backs), is_new, at)
+                if left is None:
                     return Outcome.AGAIN
-                gift = replace(gift, points=gift.points - spared)
+                gift = left
             # What the member brought along from a merge was given there.
             if (entry and entry.account_id != account.pk and gift.key == key) or post(grant=gift, at=at).replayed:
                 move_dates(gift, at)
                 return Outcome.THERE
         return Outcome.AGAIN if entry else Outcome.GIVEN
+
+    def _again(self, gift: LotGrant, member_id: int, number: int, is_new: bool, at: datetime) -> LotGrant | None:
+        """
+        Give back what was taken back for the so-many-th time, to its lots; where it `is_new` and they were ready,
+        return what is to be given instead: all of it that was really taken.
+        """
+        spared = forgiven_by(member_id=member_id, key=f"{gift.key}:back:{number}")
+        again = replace(gift, key=f"{gift.key}:again:{number}", kind=Kind.RESTORE)
+        if is_new and self.has_been_ready(gift, at) and spared < gift.points:
+            return replace(again, points=gift.points - spared)
+        give_back(
+            account_id=again.account_id,
+            source=again.source,
+            points=again.points,
+            forgiven=spared,
+            key=again.key,
+            because=again.because,
+            at=at,
+        )
+        move_dates(again, at)
+        return None
 
     def has_been_ready(self, gift: LotGrant, at: datetime) -> bool:
         """Return whether points of a gift were ready before: a lot ripens once, so other dates need a new one."""
