@@ -175,17 +175,23 @@ class TestATotalThatDidNotGrow:
             assert place(client)["Location"] == reverse("checkout:thank-you")
 
 
+def whose_level_is_taken(unit, bed):
+    """A member who loses Gold between the preview and the order, and is led back to a preview that says so."""
+    gold = a_member_of(unit, GOLD)
+    with clock.at(BEFORE):
+        client, _page = a_client(gold, bed)
+        take(gold, at=BEFORE)
+    with clock.at(END):
+        assert place(client)["Location"] == PREVIEW
+        assert SAID in text_of(client.get(PREVIEW))
+    return client
+
+
 class TestAMemberWhoLosesTheLevel:
     def test_is_asked_again(self, unit, ladder, bed):
         MemberPrice.objects.create(tier=ladder.tiers.get(rank=GOLD), percent=20, starts_at=day(1, 1))
         forget_cache()
-        gold = a_member_of(unit, GOLD)
-        with clock.at(BEFORE):
-            client, _page = a_client(gold, bed)
-            take(gold, at=BEFORE)
-        with clock.at(END):
-            assert place(client)["Location"] == PREVIEW
-            assert SAID in text_of(client.get(PREVIEW))
+        whose_level_is_taken(unit, bed)
         assert not Order.objects.exists()
 
 
@@ -201,13 +207,8 @@ class TestAnOfferForALevel:
     def test_is_asked_again_where_it_took_money_off(self, unit, ladder, bed):
         goods = get_model("offer", "Range").objects.create(name="All", includes_all_products=True)
         self.offer(type="Percentage", value=20, range=goods)
-        gold = a_member_of(unit, GOLD)
-        with clock.at(BEFORE):
-            client, _page = a_client(gold, bed)
-            take(gold, at=BEFORE)
+        client = whose_level_is_taken(unit, bed)
         with clock.at(END):
-            assert place(client)["Location"] == PREVIEW
-            assert SAID in text_of(client.get(PREVIEW))
             assert place(client)["Location"] == reverse("checkout:thank-you")
         assert Order.objects.get().total_incl_tax == D("100.00")
 
