@@ -98,8 +98,9 @@ class Buys(Step):
         if basket is None:
             return NOTHING
         stage.baskets[self.order] = basket.pk
-        has_reward = bool(user and self.reward) and self.put_on(stage, basket, user)
+        has_reward = False
         if user and self.reward:
+            has_reward = self.put_on(stage, basket, user)
             basket = stage.loaded(basket.pk, user)
         aside = self.set_aside(stage, basket, user) if user and self.points else 0
         if not self.pays and user:
