@@ -100,6 +100,29 @@ class TestARewardGivenAgain:
         assert both(club) == ((150, 0), (100, 0))
         assert_clean()
 
+    def test_for_another_order_from_before_the_first_was_cancelled_waits_for_that(self, club, now):
+        first = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
+        ripen(on=day(3, 30))
+        arrive(ordered(club.priya, on=day(4, 1)), on=day(4, 3))
+        now(lambda: cancel(first, day(4, 7)), at=day(4, 7))
+        assert both(club) == ((0, 150), (0, 100))
+        ripen(on=day(4, 17))
+
+        assert both(club) == ((150, 0), (100, 0))
+        assert_clean()
+
+    def test_for_the_same_order_that_had_been_safe_is_ready_as_its_points_are(self, club, now):
+        order = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
+        ripen(on=day(3, 30))
+        now(lambda: cancel(order, day(4, 7)), at=day(4, 7))
+        assert both(club) == ((0, 0), (0, 0))
+        type(order).objects.filter(pk=order.pk).update(status=order.status)
+        order.status_changes.update(date_created=day(4, 8))
+        sync_orders(order_ids=[order.pk], at=day(4, 8))
+
+        assert both(club) == ((150, 0), (100, 0))
+        assert_clean()
+
 
 class TestANewcomerWhoLeft:
     def test_takes_the_givers_reward_along_with_a_return(self, club):
