@@ -350,12 +350,12 @@ class Oracle:
 
     def _settle_budgets(self, pk: int, row: Any) -> None:
         """
-        What an order has of budgets is what its points need; what stands again takes what there is, and the rest as
-        soon as that is back.
+        What an order has of budgets is what its points need; what stands again takes what there is, and the rest once
+        it is back, when the order is changed again or in the night.
         """
         known = self.orders[pk]
         told = (row and (row.lines, row.user, row.status), known.dead, known.final_at, known.left)
-        if not known.is_counted or (known.looked == told and not known.short):
+        if not known.is_counted or known.looked == told:
             return
         known.looked, known.short = told, 0
         for code, has in known.has.items():
@@ -370,8 +370,11 @@ class Oracle:
             has.held += change
 
     def short_of_budgets(self) -> list[int]:
-        """Return the orders that budgets had not all for."""
-        return [pk for pk, known in self.orders.items() if known.short]
+        """Return the orders that budgets had not all for: they are looked at again though nothing of them changed."""
+        found = [pk for pk, known in self.orders.items() if known.short]
+        for pk in found:
+            self.orders[pk].looked = None
+        return found
 
     def _lost(self, pk: int, known: Known, at: datetime) -> bool:
         """An order was deleted: it never was, unless its return period is over."""
