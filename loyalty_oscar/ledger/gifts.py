@@ -72,12 +72,11 @@ class PointGifts:
                 available_at=ready,
                 expires_at=expires_at,
             )
-            taken = self.times(member.pk, f"{key}:back:") if entry else 0
-            given = [entry, *entries_of(member_id=member.pk, start=f"{key}:again:")] if entry else []
-            if given and taken >= len(given):
-                is_another = happened_at is not None and given[-1].effective_at < happened_at
+            backs = entries_of(member_id=member.pk, start=f"{key}:back:") if entry else []
+            if entry and len(backs) > self.times(member.pk, f"{key}:again:"):
+                is_another = happened_at is not None and backs[-1].effective_at < happened_at
                 is_new = is_another or (anew and is_waiting(gift, at))
-                left = self._again(gift, member.pk, taken, is_new, at)
+                left = self._again(gift, member.pk, len(backs), is_new, at)
                 if left is None:
                     return Outcome.AGAIN
                 gift = left

@@ -134,9 +134,8 @@ def give(
     Give a member what was promised, once per key, whatever kind of thing it is: the one door of whoever gives.
 
     What `waits` is on the way until `ready_at` (None = not known yet), which a later call may tell or move; with `anew`
-    what is given again waits again. What it is for `happened_at` some moment: where it was last given before that, it
-    was for something else, and does not come back with its dates, but is given like something new. NOTHING where its
-    kind of thing is not installed.
+    what is given again waits again. What it is for `happened_at` some moment: what was taken back before that does not
+    come back with its dates, but is given like something new. NOTHING where its kind of thing is not installed.
     """
     grant = _giver(promise, member_id, key)
     if grant is None:

@@ -61,8 +61,7 @@ class Grant(Protocol):
 
     What waits (`waits`) is on the way until `ready_at` (None = not known yet), which a later call with the same key may
     tell, move or take back until it has come. With `anew` what is given again waits again, though it had been ready.
-    What it is for `happened_at` some moment (None = nobody knows): where it was last given before that, for something
-    else, it gets dates of its own.
+    What it is for `happened_at` some moment (None = nobody knows): what was taken back before gets dates of its own.
     """
 
     def grant(

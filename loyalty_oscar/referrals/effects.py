@@ -92,8 +92,7 @@ class ReferralEffect:
             look(referral=referral, at=at)
         if stands and referral.verdict == rules.ALLOW:
             hold = timedelta(days=order.terms.get("hold_days", program.hold_days))
-            ready_at = order.final_at + hold if order.final_at else None
-            reward(referral=referral, placed_at=order.placed_at, ready_at=ready_at, at=at)
+            reward(referral=referral, ready_at=order.final_at + hold if order.final_at else None, at=at)
         else:
             take_back(referral=referral, at=at)
             referral.state = state_without(order=order, referral=referral)

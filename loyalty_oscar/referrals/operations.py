@@ -132,9 +132,9 @@ def _checked(referral: Referral, at: datetime) -> tuple[str | None, list[rules.C
     return newcomer.mark or None, found
 
 
-def reward(*, referral: Referral, placed_at: datetime, ready_at: datetime | None, at: datetime) -> None:
+def reward(*, referral: Referral, ready_at: datetime | None, at: datetime) -> None:
     """
-    Give both sides what they were promised for an order, on the way until a moment (None = not known yet).
+    Give both sides what they were promised, on the way until a moment (None = not known yet).
 
     State-based: called again it sets the date once it is known, moves it until it has come, and posts nothing twice.
     Who has brought as many friends this month as bring a reward gets nothing for this one; the newcomer does. Nor does
@@ -156,7 +156,7 @@ def reward(*, referral: Referral, placed_at: datetime, ready_at: datetime | None
             at=at,
             ready_at=ready_at,
             waits=True,
-            happened_at=placed_at,
+            anew=True,
         )
 
 

@@ -157,8 +157,8 @@ def _facts(
         final_at = _final_at(order, seen, at)
         placed.counts = final_at is not None or statuses.counts(status=order.status)
         hold = timedelta(days=placed.terms.get("hold_days", 0))
-        if final_at is None and seen and seen + hold <= at:
-            final_at = seen  # Its return period was over before the status was taken back: that stays so.
+        if seen and seen + hold <= at:
+            final_at = seen  # Its return period was over before: that stays so, whatever becomes of the status.
         user_id = _owner(order, placed, owners)
         facts = OrderFacts(
             order_id=order_id,

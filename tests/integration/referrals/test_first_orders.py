@@ -122,6 +122,7 @@ class TestARewardGivenAgain:
 
         assert both(club) == ((150, 0), (100, 0))
         assert_clean()
+        assert Referral.objects.get().ready_at == day(3, 19)
 
 
 class TestANewcomerWhoLeft:
