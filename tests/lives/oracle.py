@@ -369,8 +369,8 @@ class Oracle:
                 self.rule_budgets[code][1] += change
             has.held += change
 
-    def short_of_budgets(self) -> list[int]:
-        """Return the orders that budgets had not all for: they are looked at again though nothing of them changed."""
+    def forget_short(self) -> list[int]:
+        """Forget how the orders stood that budgets had not all for, as the night looks at them again; return them."""
         found = [pk for pk, known in self.orders.items() if known.short]
         for pk in found:
             self.orders[pk].looked = None

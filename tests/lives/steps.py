@@ -966,6 +966,6 @@ class Job(Step):
             stage.doing.reviewed.update((pk, None) for pk in stage.people)
         elif self.name in ("sweep", "nightly"):
             new = [pk for pk in rows.all_since(LIVE) if pk not in oracle.orders]
-            asked = [*oracle.unsettled(), *oracle.short_of_budgets()] if self.name == "nightly" else []
+            asked = [*oracle.unsettled(), *oracle.forget_short()] if self.name == "nightly" else []
             stage.look_at(*new, *asked)
         return DONE
