@@ -47,6 +47,13 @@ def cancel(order, at):
     sync_orders(order_ids=[order.pk], at=at)
 
 
+def settled(user):
+    """A first order that arrived, and whose return period is over."""
+    order = arrive(ordered(user, on=day(3, 3)), on=day(3, 5))
+    ripen(on=day(3, 30))
+    return order
+
+
 def both(club):
     return points(club.boris), points(club.priya)
 
@@ -88,8 +95,7 @@ class TestARewardGivenAgain:
         assert_clean()
 
     def test_for_another_order_once_the_first_had_been_safe_waits_for_that(self, club, now):
-        first = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
-        ripen(on=day(3, 30))
+        first = settled(club.priya)
         assert both(club) == ((150, 0), (100, 0))
         now(lambda: cancel(first, day(4, 7)), at=day(4, 7))
         assert both(club) == ((0, 0), (0, 0))
@@ -101,8 +107,7 @@ class TestARewardGivenAgain:
         assert_clean()
 
     def test_for_another_order_from_before_the_first_was_cancelled_waits_for_that(self, club, now):
-        first = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
-        ripen(on=day(3, 30))
+        first = settled(club.priya)
         arrive(ordered(club.priya, on=day(4, 1)), on=day(4, 3))
         now(lambda: cancel(first, day(4, 7)), at=day(4, 7))
         assert both(club) == ((0, 150), (0, 100))
@@ -112,8 +117,7 @@ class TestARewardGivenAgain:
         assert_clean()
 
     def test_for_the_same_order_that_had_been_safe_is_ready_as_its_points_are(self, club, now):
-        order = arrive(ordered(club.priya, on=day(3, 3)), on=day(3, 5))
-        ripen(on=day(3, 30))
+        order = settled(club.priya)
         now(lambda: cancel(order, day(4, 7)), at=day(4, 7))
         assert both(club) == ((0, 0), (0, 0))
         type(order).objects.filter(pk=order.pk).update(status=order.status)
@@ -121,8 +125,8 @@ class TestARewardGivenAgain:
         sync_orders(order_ids=[order.pk], at=day(4, 8))
 
         assert both(club) == ((150, 0), (100, 0))
-        assert_clean()
         assert Referral.objects.get().ready_at == day(3, 19)
+        assert_clean()
 
 
 class TestANewcomerWhoLeft:
