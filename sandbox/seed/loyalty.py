@@ -7,7 +7,7 @@ past, and used or given points are operations of the ledger like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -32,6 +32,7 @@ from loyalty_oscar.shop.upkeep import jobs
 from loyalty_oscar.shop.upkeep.setup import cashback, make_ready
 
 from .people import Person
+from .timeline import ZONE, Happening
 
 clock = program_clock.at
 
@@ -102,8 +103,19 @@ def open_club(*, at: datetime, is_money: bool = False) -> None:
     )
 
 
+def happenings(*, today: datetime) -> Iterator[Happening]:
+    """Let every day have its noon on which the club works every day, even where nobody orders then."""
+    for days in range(-DAILY, 1):
+        yield Happening(at=noon(today + timedelta(days=days)), do=lambda player, at: None)
+
+
+def noon(at: datetime) -> datetime:
+    """Return noon of a day, when its work is done: letters may go then, and wait for no other day's work."""
+    return at.astimezone(ZONE).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
 class Days:
-    """Does each day's work of the past once."""
+    """Does each day's work of the past once, at noon or when something happens next."""
 
     def __init__(self, *, today: datetime) -> None:
         self.today = today
@@ -112,7 +124,7 @@ class Days:
     def after_event(self, *, at: datetime) -> None:
         """Called after each event of the past is committed, in order of time, with the clock standing at `at`."""
         is_long_ago = at < self.today - timedelta(days=DAILY)
-        if self.last is not None and at.date() < self.last.date() + (WEEK if is_long_ago else timedelta(days=1)):
+        if self.last is not None and at < noon(self.last + (WEEK if is_long_ago else timedelta(days=1))):
             return
         with override_settings(LOYALTY_UNTOLD_TOPICS=sorted({*topics} - BINDING_TOPICS) if is_long_ago else ()):
             self._work(at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from . import campaigns, catalogue, counter, friends, goals, letters, levels, rewards, sales
+from . import campaigns, catalogue, counter, friends, goals, letters, levels, loyalty, rewards, sales
 from .people import Person
 from .timeline import Event, Happening, timeline
 
@@ -16,6 +16,6 @@ def told(*, people: Sequence[Person], today: datetime) -> list[Event | Happening
     events: list[Event | Happening] = list(
         timeline(people=people, articles=articles, today=today, closed=sales.closed())
     )
-    for chapter in (levels, counter, campaigns, friends, sales, rewards, goals, letters):
+    for chapter in (levels, counter, campaigns, friends, sales, rewards, goals, letters, loyalty):
         events += chapter.happenings(today=today)
     return sorted((event for event in events if event.at <= today), key=lambda event: event.at)
