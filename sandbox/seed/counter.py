@@ -20,6 +20,7 @@ from oscar.core.loading import get_class, get_model
 from loyalty_oscar.shop.orders.sync import sync_orders
 
 from .catalogue import Article, articles
+from .sales import closed
 from .timeline import DAYS, Happening, ten_oclock
 
 #: So many days of the till come in at once.
@@ -44,12 +45,17 @@ class TillSale:
 
 def happenings(*, today: datetime) -> Iterator[Happening]:
     """Bring in what the till has written, month by month, up to yesterday."""
-    left = till(today=today, stock=[article for article in articles() if not article.secret])
+    left = till(today=today, stock=stock())
     for number in reversed(range(DAYS // EACH)):
         until = ten_oclock(today=today, days=-1 - EACH * number)
         part = [one for one in left if one.placed_at < until]
         left = left[len(part) :]
         yield Happening(at=until, do=partial(_bring_in, part))
+
+
+def stock() -> list[Article]:
+    """Return what lies at the counter: nothing secret, and nothing that a sale keeps when a month is brought in."""
+    return [article for article in articles() if not article.secret and article.upc not in closed()]
 
 
 def till(*, today: datetime, stock: Sequence[Article]) -> list[TillSale]:

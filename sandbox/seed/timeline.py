@@ -146,10 +146,16 @@ def _in_one_year(agos: Sequence[timedelta], today: datetime) -> list[timedelta]:
 
 
 def _in_this_year(moments: Sequence[datetime], today: datetime) -> list[datetime]:
-    """Move what lies before this calendar year into what has passed of it, in the order of the orders."""
-    start = datetime(today.year, 1, 1, tzinfo=today.tzinfo)
+    """
+    Move what lies before this calendar year into what has passed of it, in the order of the orders; what is older than
+    a year stays, for who was there before.
+    """
+    start, year = datetime(today.year, 1, 1, tzinfo=today.tzinfo), timedelta(days=366)
     pace = (today - start) / (len(moments) + 1)
-    return [moment if moment > start else start + pace * number for number, moment in enumerate(moments, start=1)]
+    return [
+        start + pace * number if today - year < moment <= start else moment
+        for number, moment in enumerate(moments, start=1)
+    ]
 
 
 def _expiring(number: int, today: datetime) -> datetime:

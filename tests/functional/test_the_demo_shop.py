@@ -11,7 +11,7 @@ import pytest
 
 from loyalty_oscar.exclusives import rules as doors
 from loyalty_oscar.tiers import rules
-from sandbox.seed import catalogue, counter, friends, levels, people, sales, story
+from sandbox.seed import catalogue, counter, friends, letters, levels, people, sales, story
 from sandbox.seed.timeline import DAYS, ZONE, Event, Happening, ten_oclock
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +85,12 @@ class TestThePeopleOfTheDemoShop:
         dear = {article.upc for article in catalogue.articles() if article.product_class not in ("Food", "Toy")}
         assert bought <= dear, "a member price or an offer would make it another sum"
 
+    def test_show_silver_as_a_home_with_cats_before_the_day_of_cats(self, past, now):
+        day = ten_oclock(today=now, days=-letters.APART)
+        placed = [one.at for one in counted(past, "silver@example.com")]
+        assert min(placed) < ten_oclock(today=now, days=letters.WRITES), "he is there to allow letters"
+        assert any(day - timedelta(days=365) < at < day - timedelta(days=7) for at in placed)
+
     def test_show_a_silver_that_no_order_carries_and_that_ends_soon(self, past, now):
         orders, end = counted(past, "slipping@example.com"), levels.end_of_gift(today=now)
         assert rules.deserved(counted=orders, ladder=LADDER, at=now)[0] < levels.SILVER
@@ -132,14 +138,17 @@ class TestThePast:
 class TestTheCounter:
     @pytest.fixture
     def sold(self, now):
-        return counter.till(today=now, stock=[article for article in catalogue.articles() if not article.secret])
+        return counter.till(today=now, stock=counter.stock())
 
     def test_sells_the_same_again_and_nothing_ahead_of_today(self, sold, now):
-        again = counter.till(today=now, stock=[article for article in catalogue.articles() if not article.secret])
+        again = counter.till(today=now, stock=counter.stock())
         assert again == sold
         moments = [one.placed_at for one in sold]
         assert moments == sorted(moments)
         assert now - timedelta(days=DAYS + 1) < moments[0]
+
+    def test_sells_nothing_that_a_sale_keeps_closed(self, sold):
+        assert not {upc for one in sold for upc, _quantity in one.lines} & {sales.TRAIL_UPC, sales.NEST_UPC}
 
     def test_is_brought_in_once_up_to_yesterday(self, sold, now):
         found = list(counter.happenings(today=now))
