@@ -27,7 +27,7 @@ from loyalty_oscar.program.registries import promise_of
 from .channels import LETTER
 from .models import Campaign, Occurrence
 from .occasions import occasions
-from .planning import GIVES_LESS, let_less_come, to_withdraw
+from .planning import GIVES_LESS, SINCE, let_less_come, to_withdraw
 from .queries import says
 
 #: The topic of the contract notice that something is somebody's.
@@ -86,7 +86,9 @@ def post(*, occurrence: Occurrence, because: Because, at: datetime) -> None:
     """
     promise, campaign, member_id = _promise(occurrence), occurrence.campaign, occurrence.member_id
     if promise:
-        program_operations.give(member_id=member_id, promise=promise, key=_key(occurrence), because=because, at=at)
+        since = because.params.get(SINCE)
+        to: dict[str, Any] = {"member_id": member_id, "happened_at": datetime.fromisoformat(since) if since else None}
+        program_operations.give(promise=promise, key=_key(occurrence), because=because, at=at, **to)
     told: dict[str, Any] = {"key": f"{_key(occurrence)}:{member_id}", "member_id": member_id, "at": at}
     before: dict[str, Any] = {"topics": (LETTER, TOPIC), "key": told["key"]}
     asked = Campaign.objects.using(write_db()).values_list(says(), Exists(announced(**before)))

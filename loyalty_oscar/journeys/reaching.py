@@ -138,8 +138,10 @@ def _tell(reached: Sequence[Reached], at: datetime) -> None:
     """Plan what campaigns bring for what was reached, and withdraw what they do for what no longer is."""
     for one in reached:
         told: dict[str, Any] = {"program_id": one.goal.program_id, "member_id": one.member_id, "occasion": GOAL}
+        moments = dict(enumerate(one.moments, 1))
         for number in range(one.before + 1, one.now + 1):
-            tell(**told, detail=f"{one.goal.pk}:{number}", happened_at=at, at=at)
+            detail, moment = f"{one.goal.pk}:{number}", moments.get(number)
+            tell(**told, detail=detail, happened_at=at, by_order_of=moment, at=at)
     withdraw(missed=_missed(reached), at=at)
 
 

@@ -6,7 +6,7 @@ import pytest
 from oscar.core.loading import get_model
 
 from loyalty_oscar.journeys.carrying import carry_out
-from loyalty_oscar.journeys.models import GoalStanding, GoalStep
+from loyalty_oscar.journeys.models import GoalStanding, GoalStep, Occurrence
 from loyalty_oscar.ledger import operations as ledger
 from loyalty_oscar.ledger.givers import givers
 from loyalty_oscar.ledger.models import Account, Entry, Lot
@@ -181,6 +181,33 @@ class TestAReturn:
 
         until = Lot.objects.latest("pk").expires_at - timedelta(hours=3)
         assert (ready(boris), (until.month, until.day)) == has
+        assert_clean()
+
+    @pytest.mark.parametrize(("is_another", "has"), [(True, (30, (5, 27), (6, 30))), (False, (0, (5, 20), (4, 30)))])
+    def test_lets_what_a_campaign_brings_for_it_come_and_run_out_by_that_order_too(
+        self, unit, boris, bites, is_another, has
+    ):
+        a_goal(unit, points=0, reward=RewardFactory(program=unit.program))
+        CampaignFactory(program=unit.program, occasion="goal", code="bones", points=30, delay_days=7)
+        Program.objects.update(expiry="months", expiry_months=1)
+        forget_cache()
+        order = buy(boris, (bites, 10), on=day(3, 1))
+        assert list(carry_out(at=day(3, 8))) == [1]
+        with clock.at(day(3, 9)):
+            order.set_status("Cancelled")
+        sync_orders(order_ids=[order.pk], at=day(3, 9))
+        assert ready(boris) == 0
+
+        if is_another:
+            buy(boris, (bites, 10), on=day(5, 20))
+        else:  # It is as if it had not been cancelled: it comes at once, and has run out.
+            Order.objects.update(status="Pending")
+            sync_orders(order_ids=[order.pk], at=day(5, 20))
+
+        due = Occurrence.objects.get().due_at
+        assert list(carry_out(at=due)) == [1]
+        until = Lot.objects.latest("pk").expires_at - timedelta(hours=3)
+        assert (ready(boris), (due.month, due.day), (until.month, until.day)) == has
         assert_clean()
 
     def test_of_all_takes_all_as_cancelling_and_deleting_do(self, unit, boris, bites):
