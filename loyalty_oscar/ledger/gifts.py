@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.kernel.promise import GivenGift, Outcome, Promise, UsedGift
@@ -179,13 +180,16 @@ class PointGifts:
         ]
 
     def used(self, *, start: str, members: QuerySet[Any]) -> list[UsedGift]:
-        """Return how many points each member used of these and did not get back, oldest account first."""
-        moves = LotMove.objects.using(write_db()).filter(
-            lot__source__startswith=start, lot__account__member__in=members
-        )
-        sums = moves.filter(entry__counter=Counter.REDEMPTION).values("lot__account__member_id")
-        found = sums.annotate(used=Sum("points")).filter(used__gt=0).order_by("lot__account__member_id")
-        return [UsedGift(member_id=row["lot__account__member_id"], points=row["used"]) for row in found]
+        """
+        Return how many points each member used of these and did not get back, oldest member first; what somebody used
+        who was merged is of the member who stays.
+        """
+        theirs = Member.objects.using(write_db()).filter(Q(pk__in=members) | Q(merged_into__in=members))
+        moves = LotMove.objects.using(write_db()).filter(lot__source__startswith=start, lot__account__member__in=theirs)
+        who = Coalesce("lot__account__member__merged_into", "lot__account__member")
+        sums = moves.filter(entry__counter=Counter.REDEMPTION).annotate(who=who).values("who")
+        found = sums.annotate(used=Sum("points")).filter(used__gt=0).order_by("who")
+        return [UsedGift(member_id=row["who"], points=row["used"]) for row in found]
 
     def times(self, member_id: int, start: str) -> int:
         """Return how many entries of a member have keys that begin so."""

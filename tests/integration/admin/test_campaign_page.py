@@ -15,7 +15,7 @@ from loyalty_oscar.journeys.planning import tell
 from loyalty_oscar.journeys.results import DAYS, ENOUGH, result_of
 from loyalty_oscar.kernel.because import Because
 from loyalty_oscar.ledger.models import Account
-from loyalty_oscar.ledger.operations import restore, spend
+from loyalty_oscar.ledger.operations import merge, restore, spend
 from loyalty_oscar.people.consents import ask, confirm, withdraw
 from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.people.operations import save_birthday
@@ -385,6 +385,18 @@ class TestWhatWasUsed:
         assert "Used something of it 2 What that cost €0.80 " in text_of(root.get(page(campaign)))
         lines = self.file_of(root, campaign)
         assert [(line["Used"], line["Cost"]) for line in lines] == [("50\xa0paws", "0.50"), ("30\xa0paws", "0.30")]
+
+    def test_of_points_is_also_what_was_used_before_a_merge(self, root, unit):
+        [stays] = members(unit, 1)
+        campaign, [gone] = self.came(unit, 1, points=50)
+        told = {"because": WHY, "at": TODAY}
+        spend(account_id=Account.objects.get(member=gone).pk, points=30, origin="before", **told)
+        merge(member=gone, into=stays, actor="staff:1", at=TODAY)
+        assert "Used something of it 1 What that cost €0.30 " in text_of(root.get(page(campaign)))
+        spend(account_id=Account.objects.get(member=stays).pk, points=10, origin="since", **told)
+        assert "Used something of it 1 What that cost €0.40 " in text_of(root.get(page(campaign)))
+        lines = self.file_of(root, campaign)
+        assert [(line["Public id"], line["Used"]) for line in lines] == [(str(stays.public_id), "40\xa0paws")]
 
     def test_of_other_campaigns_is_theirs(self, root, unit):
         reward = a_reward(unit, "service")
