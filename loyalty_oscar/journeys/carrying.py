@@ -27,7 +27,7 @@ from .giving import NothingLeft, State, count, post
 from .models import Occurrence
 from .occasions import LATE_DAYS, is_held_out, occasions
 from .planning import GIVES_LESS, let_less_come
-from .queries import PROMISED, may_be_told, rests, speaks_against
+from .queries import PROMISED, may_be_told, of_one, rests, speaks_against
 
 logger = logging.getLogger("loyalty_oscar")
 BATCH = 100
@@ -148,15 +148,16 @@ def why_not(*, occurrence: Occurrence, at: datetime) -> str:
 def _outdone(occurrence: Occurrence, at: datetime) -> str:
     """
     Return `GIVES_LESS` where another campaign that promised something for the same source gave it, or gives more and
-    still will: of several the one that gives most counts.
+    still will: of several the one that gives most counts. What one had who was merged into the member counts, too.
     """
-    rows = Occurrence.objects.using(write_db()).filter(PROMISED, member=occurrence.member, source=occurrence.source)
-    rows = rows.filter(state__in=(State.PLANNED, State.DONE)).exclude(pk=occurrence.pk)
+    rows = Occurrence.objects.using(write_db()).filter(of_one(member_id=occurrence.member_id), PROMISED)
+    rows = rows.filter(source=occurrence.source, state__in=(State.PLANNED, State.DONE)).exclude(pk=occurrence.pk)
     others = list(rows.select_related("campaign__program", "campaign__reward"))
     if any(other.state == State.DONE for other in others):
         return GIVES_LESS
     mine = (-occurrence.campaign.weight, occurrence.campaign_id)
-    better = [one.campaign for one in others if (-one.campaign.weight, one.campaign_id) < mine]
+    own = [one for one in others if one.member_id == occurrence.member_id]
+    better = [one.campaign for one in own if (-one.campaign.weight, one.campaign_id) < mine]
     better = [campaign for campaign in better if campaign.is_on and campaign.has_left]
     against = speaks_against(campaigns=better, member_ids=[occurrence.member_id], at=at)
     return GIVES_LESS if any(not against[campaign.pk] for campaign in better) else ""

@@ -23,7 +23,7 @@ from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
 from .planning import again, coming, plan, to_withdraw
-from .queries import PROMISED, given_to, rests, speaks_against
+from .queries import PROMISED, given_to, of_one, rests, speaks_against
 
 
 def act(
@@ -146,9 +146,11 @@ def _give_once(
     db = write_db()
     with transaction.atomic(using=db):
         lock(account_id=account_id)
-        rows = Occurrence.objects.using(db).filter(PROMISED, member=member, source=source)
-        known = list(rows.select_related("campaign__reward").order_by("pk"))
-        if any(one.state in (State.DONE, State.PLANNED) or one.barred_by for one in known):
+        rows = Occurrence.objects.using(db).filter(of_one(member_id=member.pk), PROMISED, source=source)
+        there = list(rows.select_related("campaign__reward").order_by("pk"))
+        known = [one for one in there if one.member_id == member.pk]
+        had = any(one.state == State.DONE for one in there)
+        if had or any(one.state == State.PLANNED or one.barred_by for one in known):
             return None
         occurrence = known[0] if known else None
         of_it = [occurrence.campaign] if occurrence else campaigns

@@ -97,6 +97,11 @@ def given_to(*, user_id: Any) -> Q:
     return Q(member__user_id=user_id) | Q(member__in=goes_on_as(user_id=user_id))
 
 
+def of_one(*, member_id: int) -> Q:
+    """Return the condition that something came to a member, or to one who was merged into that member."""
+    return Q(member=member_id) | Q(member__merged_into=member_id)
+
+
 def given_for(*, user_id: Any, sources: Iterable[str]) -> list[tuple[int, str]]:
     """Return (program, source) where a person got points for one of these sources, where they stand first."""
     rows = Occurrence.objects.using(write_db()).filter(PROMISED, given_to(user_id=user_id), source__in=list(sources))

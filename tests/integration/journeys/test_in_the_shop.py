@@ -35,7 +35,7 @@ from tests.integration.ledger.books import assert_clean
 from tests.once import a_program
 from tests.storefront import TODAY, a_product, a_user, arrive, buy, day, numbers, send_back, text_of
 
-from .deeds import a_campaign, a_member, has
+from .deeds import a_campaign, a_member, a_night, has
 
 pytestmark = pytest.mark.django_db
 OVERVIEW = reverse("loyalty:overview")
@@ -255,6 +255,11 @@ class TestAReview:
         entries = Entry.objects.filter(account__member__user=user, key__startswith="campaign:")
         return sum(entry.d_available - entry.d_debt for entry in entries)
 
+    def wait(self):
+        """What is planned comes."""
+        for due_at in set(Occurrence.objects.filter(is_open=True).values_list("due_at", flat=True)):
+            a_night(due_at)
+
     @pytest.mark.parametrize("stars", range(6))
     def test_by_a_buyer_brings_the_same_for_any_stars(self, unit, bought, write, stars):
         a_campaign(unit)
@@ -305,6 +310,26 @@ class TestAReview:
                 save(review, status=Review.REJECTED)
             seen.append(Occurrence.objects.filter(state="done").count())
         assert seen == [1, 1, 0]
+
+    @pytest.mark.parametrize("delay_days", [0, 2])
+    def test_of_one_of_two_who_became_one_comes_once(self, unit, bought, write, save, delay_days):
+        a_campaign(unit, delay_days=delay_days)
+        first, product = bought
+        other = a_user("other@example.com")
+        arrive(buy(other, (product, 1), on=day(3, 1)), on=day(3, 4))
+        mine, _theirs = [write(user, product) for user in (first, other)]
+        self.wait()
+        save(mine, status=Review.REJECTED)
+        assert [self.points(user) for user in (first, other)] == [0, 50]
+        gone, stays = (Member.objects.get(user=user) for user in (other, first))
+        merge(member=gone, into=stays, actor="staff:1", at=TODAY)
+
+        save(mine, status=Review.APPROVED)
+        self.wait()
+
+        assert has(stays) == (50, 0)
+        assert Campaign.objects.get().spent == 50
+        assert_clean()
 
     def test_written_again_after_it_was_deleted_brings_them_once(self, unit, bought, write, save):
         a_campaign(unit)
