@@ -55,7 +55,7 @@ def _kept(orders: dict[int, int], sets: dict[str, int], at: datetime) -> Iterato
     ids = sorted(orders)
     for start in range(0, len(ids), BATCH):
         for order in gather_orders(order_ids=ids[start : start + BATCH], set_codes=sets, at=at):
-            kept = [line for line in order.purchase.lines if line.gone < line.quantity]
+            kept = [line for line in order.purchase.lines if line.gone < line.quantity and not order.dead]
             for code in sorted(set().union(*(line.sets for line in kept)).intersection(sets)):
                 yield order.order_id, orders[order.order_id], code
 

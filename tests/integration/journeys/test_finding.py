@@ -255,6 +255,13 @@ class TestAWarranty:
         row = campaign.occurrences.get()
         assert (row.source, row.order_id) == (f"warranty:{orders[0].pk}:{kennels.pk}", orders[0].pk)
 
+    def test_is_not_that_of_an_order_that_was_cancelled_and_nobody_was_told(self, unit):
+        order = self.bought(unit)
+        type(order).objects.update(status="Cancelled")
+
+        assert a_night(day(5, 5)) == 0
+        assert whys() == []
+
     def bought(self, unit, **fields):
         """What ends for somebody's kennel and lamp, which are of two sets; returns their order."""
         Program.objects.update(letter_days=0)
