@@ -22,7 +22,7 @@ from .carrying import carry_out_one
 from .giving import NothingLeft, State, count, post, take_from_budget, undo
 from .models import Campaign, Occurrence
 from .occasions import WORD, fold, in_time, occasions, source_of
-from .planning import again, coming, plan, to_withdraw
+from .planning import SINCE, again, coming, plan, to_withdraw
 from .queries import PROMISED, given_to, of_one, rests, speaks_against
 
 
@@ -47,8 +47,7 @@ def act(
     nobody registered.
     """
     occasions.get(occasion)
-    happened_at = happened_at or at
-    campaigns = _in_force(program, occasion, happened_at)
+    campaigns = _in_force(program, occasion, happened_at or at)
     source = source_of(occasion=occasion, detail=detail)
     what: dict[str, Any] = {"source": source, "about": about or {}, "mark": mark, "happened_at": happened_at, "at": at}
     return _bring(program, user_id, campaigns, **what)
@@ -59,7 +58,7 @@ def use_word(*, program: Program, user_id: Any, word: str, at: datetime) -> Occu
     in_force, folded = _in_force(program, WORD, at), fold(word=word)
     campaigns = [campaign for campaign in in_force if campaign.word and campaign.word == folded]
     source = source_of(occasion=WORD, detail=str(campaigns[0].pk) if campaigns else "")
-    return _bring(program, user_id, campaigns, source=source, about={}, mark=None, happened_at=at, at=at)
+    return _bring(program, user_id, campaigns, source=source, about={}, mark=None, happened_at=None, at=at)
 
 
 def _bring(
@@ -70,7 +69,7 @@ def _bring(
     source: str,
     about: Mapping[str, Any],
     mark: str | None,
-    happened_at: datetime,
+    happened_at: datetime | None,
     at: datetime,
 ) -> Occurrence | None:
     """
@@ -88,12 +87,13 @@ def _bring(
     given = None
     if meant and not later:
         now = [campaign for campaign in meant if not campaign.delay_days]
-        given = _give(member=member, campaigns=now, source=source, about=about, mark=mark, at=at)
+        told: dict[str, Any] = {"source": source, "about": about, "mark": mark, "caused_at": happened_at}
+        given = _give(member=member, campaigns=now, **told, at=at)
     others = [campaign for campaign in campaigns if campaign not in promised]
     if planned := [*later, *others]:
         what: dict[str, Any] = {"member_id": member.pk, "source": source}
-        again(campaigns=planned, at=at, **what)
-        what |= {"happened_at": happened_at, "about": about, "at": at}
+        again(campaigns=planned, caused_at=happened_at, at=at, **what)
+        what |= {"happened_at": happened_at or at, "about": about, "at": at}
         plan(rows=[coming(campaign=one, mark=mark if one in later else None, **what) for one in planned])
         _carry_out_now(member, source, at)
     return given
@@ -141,6 +141,7 @@ def _give_once(
     source: str,
     about: Mapping[str, Any],
     mark: str | None,
+    caused_at: datetime | None,
     at: datetime,
 ) -> Occurrence | None:
     db = write_db()
@@ -159,6 +160,7 @@ def _give_once(
             return None
         if occurrence:
             campaign = count(occurrence=occurrence, campaigns=rested)
+            about = {**about, SINCE: caused_at.isoformat()} if caused_at else about
         else:
             campaign = take_from_budget(campaigns=rested)
             occurrence = Occurrence(

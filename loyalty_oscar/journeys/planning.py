@@ -34,7 +34,7 @@ State = Occurrence.State
 MAY_CHANGE = ("not_for_them", "not_a_buyer", "told_too_late", "nothing_left", "no_consent")
 #: What was withdrawn for one of these reasons comes again when it is told again.
 WITHDRAWN = ("campaign_withdrawn", "goal_missed", "order_gone")
-#: What says beside a because when the order was placed that something is for again, after another one brought it first.
+#: What says beside a because when that happened for which something is given again: another order, another review.
 SINCE = "since"
 #: Why a promise does not come of which another one gives more.
 GIVES_LESS = "gives_less"
@@ -89,11 +89,11 @@ def tell(
     at: datetime,
     about: Mapping[str, Any] | None = None,
     but: Collection[int] = (),
-    by_order_of: datetime | None = None,
+    caused_at: datetime | None = None,
 ) -> None:
     """
     Plan what the campaigns of an occasion (`but` these) bring a member, in the caller's transaction; what was withdrawn
-    comes again, and like something new where it was so before the order was placed that brings it (`by_order_of`).
+    comes again, and like something new where that was before what brings it now (`caused_at`: an order was placed).
 
     Nothing is asked where there is no such campaign.
     """
@@ -104,7 +104,7 @@ def tell(
         return
     source = source_of(occasion=occasion, detail=detail)
     what: dict[str, Any] = {"member_id": member_id, "source": source, "happened_at": happened_at, "about": about}
-    again(campaigns=campaigns, member_id=member_id, source=source, by_order_of=by_order_of, at=at)
+    again(campaigns=campaigns, member_id=member_id, source=source, caused_at=caused_at, at=at)
     plan(rows=[coming(campaign=campaign, at=at, **what) for campaign in campaigns])
 
 
@@ -113,15 +113,18 @@ def again(
     campaigns: Iterable[Campaign],
     member_id: int,
     source: str,
-    by_order_of: datetime | None = None,
+    caused_at: datetime | None = None,
     at: datetime,
 ) -> None:
-    """Plan anew what was withdrawn, and now is told again; what staff took back for good stays so. One query."""
+    """
+    Plan anew what was withdrawn, and now is told again, by something of `caused_at` (None = nobody knows); what staff
+    took back for good stays so. One query.
+    """
     rows = Occurrence.objects.using(write_db()).filter(campaign__in=list(campaigns), member_id=member_id, source=source)
     rows = rows.filter(state__in=(State.SKIPPED, State.BACK), barred_by="", because__c__in=WITHDRAWN)
     for row in rows.select_related("campaign__program"):
-        is_another = by_order_of is not None and row.at < by_order_of
-        stand_again(occurrence=row, since=by_order_of if is_another else None, at=at)
+        is_another = caused_at is not None and row.at < caused_at
+        stand_again(occurrence=row, since=caused_at if is_another else None, at=at)
 
 
 def stand_again(
@@ -129,7 +132,7 @@ def stand_again(
 ) -> None:
     """
     Plan anew what was withdrawn: it comes when it was due, or now. `about` is what it is for beside its source; what is
-    for an order placed `since` waits, and runs out, like something new.
+    for something that happened `since` waits, and runs out, like something new.
     """
     told = {"name": occurrence.campaign.name, **(about or {})}
     due_at = max(occurrence.due_at or at, at)

@@ -141,7 +141,7 @@ def _tell(reached: Sequence[Reached], at: datetime) -> None:
         moments = dict(enumerate(one.moments, 1))
         for number in range(one.before + 1, one.now + 1):
             detail, moment = f"{one.goal.pk}:{number}", moments.get(number)
-            tell(**told, detail=detail, happened_at=at, by_order_of=moment, at=at)
+            tell(**told, detail=detail, happened_at=at, caused_at=moment, at=at)
     withdraw(missed=_missed(reached), at=at)
 
 

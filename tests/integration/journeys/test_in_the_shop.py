@@ -255,6 +255,14 @@ class TestAReview:
         entries = Entry.objects.filter(account__member__user=user, key__startswith="campaign:")
         return sum(entry.d_available - entry.d_debt for entry in entries)
 
+    def written(self, write, bought, *, at):
+        """A review of that moment: Oscar takes the time of the computer."""
+        review = write(*bought, status=Review.FOR_MODERATION)
+        Review.objects.filter(pk=review.pk).update(date_created=at, status=Review.APPROVED)
+        review.refresh_from_db()
+        look_at(review=review, at=at)
+        return review
+
     def wait(self):
         """What is planned comes."""
         for due_at in set(Occurrence.objects.filter(is_open=True).values_list("due_at", flat=True)):
@@ -339,6 +347,30 @@ class TestAReview:
 
         assert self.points(bought[0]) == 50
         assert Campaign.objects.get().spent == 50
+
+    @pytest.mark.parametrize("delay_days", [0, 2])
+    @pytest.mark.parametrize(("is_another", "points"), [(True, 50), (False, 0)])
+    def test_lets_points_run_out_by_the_review_that_stands(
+        self, unit, bought, write, save, delay_days, is_another, points
+    ):
+        a_campaign(unit, delay_days=delay_days)
+        Program.objects.update(expiry="months", expiry_months=1)
+        forget_cache()
+        review = self.written(write, bought, at=TODAY)
+        self.wait()
+        with clock.at(TODAY + timedelta(days=3)):
+            save(review, status=None if is_another else Review.REJECTED)
+        assert self.points(bought[0]) == 0
+
+        with clock.at(TODAY + timedelta(days=90)):
+            if is_another:
+                self.written(write, bought, at=TODAY + timedelta(days=90))
+            else:  # It is as if it had stood all the time: they have run out.
+                save(review, status=Review.APPROVED)
+        self.wait()
+
+        assert has(Member.objects.get(user=bought[0])) == (points, 0)
+        assert_clean()
 
     def test_of_what_was_bought_in_two_programs_is_paid_in_one_of_them(self, unit, bought, write, save):
         site = Site.objects.create(domain="two.example", name="Two")
