@@ -121,13 +121,18 @@ class Campaigns:
 
     # Planned -----------------------------------------------------------------------------------------------------
 
-    def tell(self, occasion: str, *, member: int, detail: str, at: datetime) -> None:
-        """Something happened to a member: what was withdrawn comes again."""
+    def tell(self, occasion: str, *, member: int, detail: str, at: datetime, placed_at: datetime | None = None) -> None:
+        """
+        Something happened to a member: what was withdrawn comes again, and waits again where an order brings it that
+        was placed since.
+        """
         for one in self.about(occasion):
             row = self.rows.get((one.code, member, f"{occasion}:{detail}"))
             if row is None:
                 self._plan(one, member, f"{occasion}:{detail}", happened_at=at, at=at)
             elif row.state in (SKIPPED, BACK) and row.why in WITHDRAWN:
+                if placed_at is not None and row.at < placed_at:
+                    row.due_at = self._due_at(one, at)
                 self._stand_again(row, at)
 
     def joined(self, member: int, at: datetime) -> None:
@@ -182,12 +187,15 @@ class Campaigns:
     def _plan(
         self, campaign: Campaign, member: int, source: str, *, happened_at: datetime, at: datetime, order: Any = None
     ) -> None:
-        due_at = (happened_at.astimezone(self.zone) + timedelta(days=campaign.delay)).astimezone(UTC)
+        due_at = self._due_at(campaign, happened_at)
         key = campaign.code, member, source
         if due_at >= at - LATE and key not in self.rows:
             self.rows[key] = Occurrence(
                 campaign=campaign.code, member=member, source=source, due_at=due_at, at=at, order=order
             )
+
+    def _due_at(self, campaign: Campaign, happened_at: datetime) -> datetime:
+        return (happened_at.astimezone(self.zone) + timedelta(days=campaign.delay)).astimezone(UTC)
 
     def _stand_again(self, row: Occurrence, at: datetime) -> None:
         row.state, row.at, row.due_at, row.why = PLANNED, at, max(row.due_at, at), ""

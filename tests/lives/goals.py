@@ -28,20 +28,20 @@ class Goal:
 Counted = tuple[datetime, int | frozenset[str]]
 
 
-def reached(counted: Sequence[Counted], goal: Goal) -> int:
-    """Return how often these orders reach a goal."""
-    times, card = 0, list[Counted]()
+def reached(counted: Sequence[Counted], goal: Goal) -> list[datetime]:
+    """Return when these orders reach a goal, once for each time."""
+    moments, card = list[datetime](), list[Counted]()
     for day, value in sorted(counted, key=lambda one: one[0]):
         if not value:
             continue
         card = [one for one in card if goal.window is None or day - one[0] < timedelta(days=goal.window)]
         card.append((day, value))
         while _is_full(card, goal):
-            times += 1
+            moments.append(day)
             if not goal.repeats:
-                return 1
+                return moments
             card = _after(card, goal)
-    return times
+    return moments
 
 
 def _is_full(card: Sequence[Counted], goal: Goal) -> bool:

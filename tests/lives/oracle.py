@@ -22,7 +22,7 @@ jobs ran). Its rules are those of the documentation: `docs/explanation/rounding.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -626,18 +626,20 @@ class Oracle:
         """See how often these members reach the goal by what their orders count."""
         for member in members if self.goal else ():
             mine = [order for order in self.orders.values() if order.owner == member]
-            times = reached([(order.placed_at, self._stamps(order)) for order in mine], self.goal)
+            moments = reached([(order.placed_at, self._stamps(order)) for order in mine], self.goal)
+            times = len(moments)
             before, since = len(self.reached[member]), self.reached[member][:times]
             self.reached[member] = since + [at] * (times - len(since))
             if self.campaigns:
-                self._tell_of_goal(member, before, times, at)
+                self._tell_of_goal(member, before, moments, at)
             if not self.goal.points:
                 self._owe(member, times)
 
-    def _tell_of_goal(self, member: int, before: int, times: int, at: datetime) -> None:
-        for number in range(before + 1, times + 1):
-            self.campaigns.tell("goal", member=member, detail=f"{self.campaigns.goal}:{number}", at=at)
-        for number in range(before, times, -1):
+    def _tell_of_goal(self, member: int, before: int, moments: Sequence[datetime], at: datetime) -> None:
+        for number, placed_at in enumerate(moments[before:], before + 1):
+            detail = f"{self.campaigns.goal}:{number}"
+            self.campaigns.tell("goal", member=member, detail=detail, placed_at=placed_at, at=at)
+        for number in range(before, len(moments), -1):
             source = f"goal:{self.campaigns.goal}:{number}"
             self.campaigns.withdraw(source, member=member, why="goal_missed", at=at)
 
