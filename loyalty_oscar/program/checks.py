@@ -6,7 +6,8 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Collection
-from typing import Any
+from datetime import timedelta
+from typing import Any, get_type_hints
 
 from django.conf import settings
 from django.core.checks import Error, Warning, register
@@ -18,6 +19,10 @@ from .tasks import backends
 
 HEX = re.compile(r"#[0-9a-fA-F]{6}")
 NAMES = {PREFIX + f.name: f for f in dataclasses.fields(LoyaltySettings)}
+KINDS = get_type_hints(LoyaltySettings)
+LISTS = (list, tuple, set)
+#: “For ever” is no number: a moment before the year 1 or after 9999 is none.
+LONGEST = timedelta(days=36_500)
 
 
 @register("loyalty")
@@ -35,30 +40,20 @@ def check_setting_names(**kwargs: Any) -> list[Warning]:
 @register("loyalty")
 def check_setting_values(**kwargs: Any) -> list[Error]:
     """Refuse values of the wrong type or out of range."""
-    found = []
-    for name, spec in NAMES.items():
-        value = getattr(conf, spec.name)
-        default = getattr(LoyaltySettings(), spec.name)
-        listed = (list, tuple, set)
-        kinds = (bool, type(None)) if default is None else listed if isinstance(default, listed) else (type(default),)
-        if type(value) not in kinds:
-            kind = "bool" if default is None else type(default).__name__
-            found.append(Error(f"{name} must be a {kind}, not {value!r}.", id="loyalty_program.E001"))
-        elif type(value) is int and value < 1:
-            found.append(Error(f"{name} must be at least 1.", id="loyalty_program.E001"))
+    found = [Error(wrong, id="loyalty_program.E001") for spec in NAMES.values() if (wrong := _wrong(name=spec.name))]
     if isinstance(conf.BADGE, str) and conf.BADGE not in ("render", "fetch"):
         found.append(Error("LOYALTY_BADGE must be “render” or “fetch”.", id="loyalty_program.E003"))
     known = LoyaltySettings().TEASERS
-    if isinstance(conf.TEASERS, (list, tuple, set)) and not set(conf.TEASERS) <= set(known):
+    if are_sound("TEASERS") and not set(conf.TEASERS) <= set(known):
         text = f"LOYALTY_TEASERS holds what nobody knows: {conf.TEASERS!r}; there are: {', '.join(known)}."
         found.append(Error(text, id="loyalty_program.E009"))
     for name in ("EXPIRY_NOTICE_DAYS", "LEVEL_NOTICE_DAYS"):
         days, least = getattr(conf, name), BINDING_DAYS if name.startswith("EXPIRY") else 1
-        if isinstance(days, (list, tuple, set)) and not _are_days(days, least):
+        if are_sound(name) and not _are_days(days, least):
             text = f"{PREFIX}{name} must be whole days, each once, the earliest at least {least} before: not {days!r}."
             found.append(Error(text, id="loyalty_program.E005"))
     found += _check_mails()
-    if conf.TASKS not in backends:
+    if are_sound("TASKS") and conf.TASKS not in backends:
         hint = "Install the extra “celery” and list loyalty_oscar.jobs." if conf.TASKS == "celery" else None
         there = ", ".join(backends)
         found.append(
@@ -67,14 +62,40 @@ def check_setting_values(**kwargs: Any) -> list[Error]:
     return found
 
 
+def are_sound(*names: str) -> bool:
+    """Return whether settings are of their kind: what is not has been said, and no other check can ask it anything."""
+    return not any(_wrong(name=name) for name in names)
+
+
+def _wrong(*, name: str) -> str:
+    """Return what a setting must be and is not, as a sentence; nothing where it is of its kind."""
+    value, default = getattr(conf, name), getattr(LoyaltySettings(), name)
+    kinds = (bool, type(None)) if default is None else LISTS if isinstance(default, LISTS) else (type(default),)
+    if type(value) not in kinds:
+        return f"{PREFIX}{name} must be a {'bool' if default is None else type(default).__name__}, not {value!r}."
+    if KINDS[name] == tuple[str, ...] and not all(isinstance(one, str) for one in value):
+        return f"{PREFIX}{name} must hold texts, not {value!r}."
+    if type(value) is int and value < 1:
+        return f"{PREFIX}{name} must be at least 1."
+    if type(value) is int and value > _most(name):
+        return f"{PREFIX}{name} must be at most {_most(name)}."
+    return ""
+
+
+def _most(name: str) -> float:
+    """Return how many days or minutes a setting may be; without end where it is a number of other things."""
+    units = {"_DAYS": timedelta(days=1), "_MINUTES": timedelta(minutes=1)}
+    return next((LONGEST // unit for end, unit in units.items() if name.endswith(end)), float("inf"))
+
+
 def _check_mails() -> list[Error]:
-    # What is no list at all has been said.
-    hours = list(conf.DAYTIME) if isinstance(conf.DAYTIME, (list, tuple)) else [0, 24]
-    found = []
-    if len(hours) != 2 or not all(type(hour) is int for hour in hours) or not 0 <= hours[0] < hours[1] <= 24:
+    # What is no list at all has been said. A set is none here: it does not know which is the earlier.
+    hours = conf.DAYTIME if are_sound("DAYTIME") else (0, 24)
+    found, are_two = [], isinstance(hours, (list, tuple)) and len(hours) == 2
+    if not are_two or not all(type(hour) is int for hour in hours) or not 0 <= hours[0] < hours[1] <= 24:
         text = f"LOYALTY_DAYTIME must be two hours of a day, the earlier first, not {conf.DAYTIME!r}."
         found.append(Error(text, id="loyalty_program.E006"))
-    if isinstance(conf.UNTOLD_TOPICS, (list, tuple, set)) and (bound := BINDING_TOPICS & set(conf.UNTOLD_TOPICS)):
+    if are_sound("UNTOLD_TOPICS") and (bound := BINDING_TOPICS & set(conf.UNTOLD_TOPICS)):
         text = f"LOYALTY_UNTOLD_TOPICS must not name {', '.join(sorted(bound))}: a date binds only if it was told."
         found.append(Error(text, id="loyalty_program.E007"))
     colors = conf.MAIL_COLORS if isinstance(conf.MAIL_COLORS, dict) else {}
@@ -94,7 +115,7 @@ def _is_gift(gift: Any) -> bool:
 
 def _are_days(days: Collection[Any], least: int) -> bool:
     numbers = [one for one in days if type(one) is int and one > 0]
-    return len(set(numbers)) == len(days) > 0 and max(numbers) >= least
+    return len(set(numbers)) == len(days) > 0 and least <= max(numbers) <= LONGEST.days
 
 
 @register("loyalty")

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 PREFIX = "LOYALTY_"
 #: Points run out at a date that their owner knew of for so many days, and no other.
@@ -100,7 +101,7 @@ class LoyaltySettings:
     )
     GOODWILL_DAILY_LIMIT: int = doc("Points that one member of staff may give as goodwill in 24 hours.", 500)
     BULK_DAILY_LIMIT: int = doc("Points that one member of staff may give from files in 24 hours.", 50_000)
-    GOODWILL_REASONS: tuple[str, ...] = doc(
+    GOODWILL_REASONS: tuple[str | Promise, ...] = doc(
         "Reasons offered to staff who give goodwill points. Empty: a few of ours. Any other can be typed.", ()
     )
     EXPIRY_NOTICE_DAYS: tuple[int, ...] = doc(

@@ -13,6 +13,7 @@ from typing import Any
 from django.core.checks import Error, register
 from django.utils.module_loading import import_string
 
+from loyalty_oscar.program.checks import are_sound
 from loyalty_oscar.program.conf import conf
 
 _admitting: ContextVar[bool] = ContextVar("admitting", default=False)
@@ -41,7 +42,7 @@ def is_sold_elsewhere(*, order: Any) -> bool:
 def check_sold_elsewhere(**kwargs: Any) -> list[Error]:
     """Refuse a function that cannot be called: paid orders would stop at it."""
     path = conf.SOLD_ELSEWHERE
-    if not path:
+    if not path or not are_sound("SOLD_ELSEWHERE"):
         return []
     try:
         hook = import_string(path)

@@ -9,6 +9,7 @@ from django.core.checks import Error, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from loyalty_oscar.program.checks import are_sound
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
 from loyalty_oscar.referrals.models import Referral
@@ -20,7 +21,7 @@ from ..upkeep.uninstall import uninstall_notes
 def check_consent(**kwargs: Any) -> list[Error]:
     """Refuse a consent hook that cannot be called: a cookie set without asking cannot be taken back."""
     path = conf.REFERRAL_CONSENT
-    if not path:
+    if not path or not are_sound("REFERRAL_CONSENT"):
         return []
     try:
         hook = import_string(path)

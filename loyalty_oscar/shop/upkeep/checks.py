@@ -8,9 +8,16 @@ from django.conf import settings
 from django.core.checks import Warning, register
 
 from loyalty_oscar.program import money
+from loyalty_oscar.program.checks import are_sound
 from loyalty_oscar.program.conf import LoyaltySettings, conf
 
 from ..orders import statuses
+
+#: Our settings of the shop's words for orders and lines.
+WORDS = (
+    *("READY_STATUS", "COUNTS_FROM_STATUS", "DEAD_STATUSES", "DEAD_LINE_STATUSES"),
+    *("HARMLESS_STATUSES", "HARMLESS_LINE_STATUSES"),
+)
 
 
 @register("loyalty")
@@ -26,6 +33,8 @@ def check_currency(**kwargs: Any) -> list[Warning]:
 @register("loyalty")
 def check_statuses(**kwargs: Any) -> list[Warning]:
     """Warn where the shop's order statuses and our settings do not fit."""
+    if not are_sound(*WORDS):
+        return []
     pipeline, found = statuses.pipeline(), []
     if conf.READY_STATUS and pipeline and not statuses.is_among(word=conf.READY_STATUS, words=pipeline):
         found.append(
@@ -75,4 +84,5 @@ def check_statuses(**kwargs: Any) -> list[Warning]:
 def check_questions(**kwargs: Any) -> list[Warning]:
     """Ask about each status that ends an order or a line, by name, where nobody said what it means."""
     ids = {False: "loyalty_shop.W005", True: "loyalty_shop.W006"}
-    return [Warning(one.text, hint=one.hint, id=ids[one.is_line]) for one in statuses.questions()]
+    asked = statuses.questions() if are_sound(*WORDS) else ()
+    return [Warning(one.text, hint=one.hint, id=ids[one.is_line]) for one in asked]

@@ -3,7 +3,9 @@
 import dataclasses
 
 import pytest
+from django.core.checks import run_checks
 from django.test import override_settings
+from django.utils.translation import gettext_lazy
 
 from loyalty_oscar.program import checks
 from loyalty_oscar.program.conf import LoyaltySettings, conf
@@ -41,6 +43,14 @@ class TestAValue:
             ("LOYALTY_DAYTIME", (20, 8)),
             ("LOYALTY_DAYTIME", (8, 25)),
             ("LOYALTY_DAYTIME", (8,)),
+            ("LOYALTY_DAYTIME", {7, 8}),
+            ("LOYALTY_TASKS", ["celery"]),
+            ("LOYALTY_TEASERS", (["header"],)),
+            ("LOYALTY_UNTOLD_TOPICS", (["points-ready"],)),
+            ("LOYALTY_RETURN_EVENT_CODES", (1,)),
+            ("LOYALTY_GUEST_DAYS", 999_999),
+            ("LOYALTY_HOLD_MINUTES", 10**10),
+            ("LOYALTY_LEVEL_NOTICE_DAYS", (999_999,)),
             ("LOYALTY_UNTOLD_TOPICS", ("points-ready", "points-expiring")),
             ("LOYALTY_MAIL_COLORS", {"button": "#ffffff"}),
             ("LOYALTY_MAIL_COLORS", {"action": "teal"}),
@@ -57,6 +67,25 @@ class TestAValue:
     )
     def test_of_days_may_be_any_list_that_makes_sense(self, name, value):
         with override_settings(**{name: value}):
+            assert checks.check_setting_values() == []
+
+    @pytest.mark.parametrize("value", [None, 1, ["Cancelled"], [1], "Cancelled", {"Cancelled": 1}])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("READY_STATUS", "COUNTS_FROM_STATUS", "DEAD_STATUSES", "DEAD_LINE_STATUSES", "HARMLESS_STATUSES"),
+            *("HARMLESS_LINE_STATUSES", "REFERRAL_CONSENT", "SOLD_ELSEWHERE", "API_RATE"),
+        ],
+    )
+    def test_of_the_wrong_kind_stops_no_check_and_is_said_once(self, name, value):
+        is_text = name in ("READY_STATUS", "COUNTS_FROM_STATUS", "REFERRAL_CONSENT", "SOLD_ELSEWHERE", "API_RATE")
+        with override_settings(**{f"LOYALTY_{name}": value}):
+            found = [one for one in run_checks(tags=["loyalty"]) if one.id == "loyalty_program.E001"]
+        assert len(found) == (not (value == "Cancelled" if is_text else value == ["Cancelled"]))
+        assert all(f"LOYALTY_{name} must" in one.msg for one in found)
+
+    def test_of_reasons_may_be_words_in_the_language_of_the_reader(self):
+        with override_settings(LOYALTY_GOODWILL_REASONS=[gettext_lazy("A late parcel")]):
             assert checks.check_setting_values() == []
 
     def test_is_read_again_when_a_test_overrides_it(self):
