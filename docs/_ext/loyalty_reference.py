@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
@@ -79,7 +80,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def code(value: Any) -> str:
     """Return a value as code; what is empty as such."""
-    return f"`{value}`" if value not in ("", None) else "empty"
+    return f"`{value}`" if value not in ("", None, ()) else "empty"
 
 
 @part("settings")
@@ -90,21 +91,27 @@ def settings_() -> str:
     defaults = LoyaltySettings()
     return "\n\n".join(
         f"## {PREFIX}{spec.name}\n\n{spec.metadata['doc']}\n\n"
-        f"Default: {in_words(getattr(defaults, spec.name))}. Takes {kind(getattr(defaults, spec.name))}."
+        f"Default: {in_words(getattr(defaults, spec.name))}. Takes {kind(get_type_hints(LoyaltySettings)[spec.name])}."
         for spec in dataclasses.fields(LoyaltySettings)
     )
 
 
 def in_words(value: Any) -> str:
     """Return a default as a reader writes it."""
-    return ", ".join(code(f'"{each}"') for each in value) if isinstance(value, tuple) else code(value)
+    if value and isinstance(value, tuple):
+        return ", ".join(code(json.dumps(each)) for each in value)
+    return code("None" if value is None else value)
 
 
-def kind(value: Any) -> str:
+def kind(hint: Any) -> str:
     """Return what sort of value a setting takes."""
     kinds = {bool: "`True` or `False`", int: "a whole number of at least 1", str: "a text"}
-    kinds |= {tuple: "a list of texts", dict: "a dictionary of texts"}
-    return "`True`, `False` or `None`" if value is None else kinds[type(value)]
+    kinds |= {tuple[int, ...]: "a list of whole numbers", bool | None: "`True`, `False` or `None`"}
+    kinds |= {
+        Mapping[str, str]: "a dictionary of texts",
+        Mapping[str, int | str]: "a dictionary of whole numbers and texts",
+    }
+    return kinds.get(hint, "a list of texts")
 
 
 def command_names() -> list[str]:

@@ -124,6 +124,20 @@ class TestTheReference:
             assert f"## LOYALTY_{spec.name}\n\n{spec.metadata['doc']}" in page
             assert extension.in_words(getattr(LoyaltySettings(), spec.name)) in page
 
+    def test_tells_numbers_of_settings_from_texts(self, extension):
+        page = extension.PARTS["settings"]()
+
+        for name, told in (
+            ("EXPIRY_NOTICE_DAYS", "Default: `30`, `7`, `1`. Takes a list of whole numbers."),
+            ("DAYTIME", "Default: `8`, `21`. Takes a list of whole numbers."),
+            ("RETURN_EVENT_CODES", 'Default: `"returned"`, `"cancelled"`. Takes a list of texts.'),
+            ("GOODWILL_REASONS", "Default: empty. Takes a list of texts."),
+            ("MAIL_COLORS", "Takes a dictionary of texts."),
+            ("APOLOGIES", "Takes a dictionary of whole numbers and texts."),
+            ("LOWEST_PRICE", "Default: `None`. Takes `True`, `False` or `None`."),
+        ):
+            assert told in page.partition(f"## LOYALTY_{name}\n")[2].partition("\n## ")[0]
+
     def test_lists_every_command_with_its_options(self, extension):
         page = extension.PARTS["commands"]()
         there = {path.stem for path in SOURCES if path.stem.startswith("loyalty_") and path.parent.name == "commands"}
