@@ -149,11 +149,13 @@ def sets_field(**kwargs: Any) -> forms.MultipleChoiceField:
 
 def params_of(*, code: str, kind: type, codes: list[str], optional: bool = False) -> list[Param]:
     """Return the parameters of a registered rule or condition; `optional` ones may all be left empty."""
-    hints = get_type_hints(kind)
-    return [
-        dataclasses.replace(_param(code, spec, hints[spec.name], codes, optional), is_needed=_is_needed(spec))
-        for spec in dataclasses.fields(kind)
-    ]
+    hints, found = get_type_hints(kind), []
+    for spec in dataclasses.fields(kind):
+        param = _param(code, spec, hints[spec.name], codes, optional)
+        if param.field.initial is not None:
+            param.field.initial = param.show(param.field.initial, next(iter(codes), ""))
+        found.append(dataclasses.replace(param, is_needed=_is_needed(spec)))
+    return found
 
 
 def as_share(params: Iterable[Param]) -> list[Param]:
@@ -213,9 +215,12 @@ def _param(code: str, spec: dataclasses.Field[Any], hint: Any, codes: list[str],
     if get_origin(hint) is Literal:
         # What may be left empty has an empty choice: a browser sends the first one, chosen or not.
         empty = [("", "–")] if optional else []
-        return Param(spec.name, forms.ChoiceField(choices=[*empty, *((v, v) for v in get_args(hint))], **about))
+        values = {str(value): value for value in get_args(hint)}
+        choices = forms.ChoiceField(choices=[*empty, *((v, v) for v in values)], **about)
+        return Param(spec.name, choices, lambda v, c: values[v])
     if get_origin(hint) in (tuple, list):
-        many = lambda v, c: [part.strip() for part in v.split(",") if part.strip()]  # noqa: E731
+        one = forms.IntegerField().clean if get_args(hint)[:1] == (int,) else str
+        many = lambda v, c: [one(part.strip()) for part in v.split(",") if part.strip()]  # noqa: E731
         return Param(spec.name, forms.CharField(**about), many, lambda v, c: ", ".join(map(str, v)))
     return Param(spec.name, forms.CharField(max_length=200, **about))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 from django.urls import reverse
@@ -412,6 +412,43 @@ def weekend():
     conditions.unregister("weekday")
 
 
+@pytest.fixture
+def per_crate():
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class PerCrate:
+        stage: ClassVar[str] = "unit"
+        points: int = 3
+        price_minor: int = 250
+        brands: tuple[str, ...] = ("Miau",)
+        shops: tuple[int, ...] = ()
+        size: Literal[1, 2] = 2
+
+        def because(self):
+            return Because("per_crate", points=self.points)
+
+    earning_rules.register("per-crate")(PerCrate)
+    yield
+    earning_rules.unregister("per-crate")
+
+
+@pytest.fixture
+def till():
+    @dataclass(frozen=True, kw_only=True)
+    class Till:
+        number: Literal[1, 2, 3]
+        products: tuple[int, ...] = ()
+
+        def admits(self, *, purchase, terms):
+            return True
+
+        def covers(self, *, line):
+            return True
+
+    conditions.register("till")(Till)
+    yield
+    conditions.unregister("till")
+
+
 class TestARuleOfTheStoresOwn:
     data = {"p_points": "3", "p_price_minor": "2.50", "p_brands": "Miau, Wau", "p_loud": "on"}
 
@@ -426,6 +463,29 @@ class TestARuleOfTheStoresOwn:
         response = root.post(f"{ADD}?type=per-kilo", typed(unit=unit.pk, **{**self.data, "p_points": "11"}))
         assert response.context["adminform"].form.errors == {"p_points": ["points are at most 10"]}
         assert not Rule.objects.filter(type="per-kilo").exists()
+
+    def test_keeps_numbers_of_choices_and_lists_as_numbers(self, root, unit, till):
+        data = typed(unit=unit.pk, p_points="5", use_till="on", c_till_number="2", c_till_products="7, 12")
+        assert root.post(f"{ADD}?type=first-order", data).status_code == 302
+        version = Rule.objects.get(type="first-order").versions.get()
+        assert version.conditions == [{"code": "till", "params": {"number": 2, "products": [7, 12]}}]
+        shown = root.get(page(version.rule)).context["adminform"].form
+        assert 'value="2" selected' in str(shown["c_till_number"])
+        assert shown["c_till_products"].value() == "7, 12"
+
+    def test_shows_what_its_fields_are_without_being_typed(self, root, unit, per_crate):
+        form = root.get(f"{ADD}?type=per-crate").context["adminform"].form
+        assert [str(form[name].value()) for name in ("p_points", "p_price_minor", "p_brands")] == ["3", "2.50", "Miau"]
+        assert [form[name].value() for name in ("p_shops", "p_size")] == ["", 2]
+        told = {name: form[name].value() for name in ("p_points", "p_price_minor", "p_brands", "p_shops", "p_size")}
+        assert root.post(f"{ADD}?type=per-crate", typed(unit=unit.pk, **told)).status_code == 302
+        version = Rule.objects.get(type="per-crate").versions.get()
+        assert version.params == {"points": 3, "price_minor": 250, "brands": ["Miau"], "size": 2}
+
+    def test_refuses_words_in_a_list_of_numbers_beside_it(self, root, unit, till):
+        data = typed(unit=unit.pk, p_points="5", use_till="on", c_till_number="2", c_till_products="7, x")
+        response = root.post(f"{ADD}?type=first-order", data)
+        assert response.context["adminform"].form.errors == {"c_till_products": ["Enter a whole number."]}
 
     def test_takes_a_condition_of_the_stores_own(self, root, unit, weekend):
         data = typed(unit=unit.pk, p_points="5", use_weekday="on", c_weekday_day="6")
