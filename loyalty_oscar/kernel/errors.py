@@ -8,7 +8,12 @@ ADDRESS = re.compile(r"[^\s'\"<>(){}\[\],;:=]+@[^\s'\"<>(){}\[\],;:=]+")
 
 def in_short(error: BaseException, *, most: int = 200) -> str:
     """Return what is written down of an error: its kind and its first line, without e-mail addresses."""
-    first, _newline, _more = f"{type(error).__name__}: {error}".partition("\n")
+    return shortened(text=f"{type(error).__name__}: {error}", most=most)
+
+
+def shortened(*, text: str, most: int = 200) -> str:
+    """Return the first line of what somebody said, without e-mail addresses."""
+    first, _newline, _more = text.partition("\n")
     return ADDRESS.sub("\N{HORIZONTAL ELLIPSIS}", first)[:most]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from loyalty_oscar.kernel.errors import in_short
+from loyalty_oscar.kernel.errors import in_short, shortened
 
 from .db import write_db
 from .events import PERHAPS, Consumer, NotYet, PerhapsSent, consumers
@@ -118,14 +118,16 @@ def _tell(consumer: Consumer, delivery: Delivery, at: datetime) -> bool:
     try:
         # A topic leaves with its app, or a consumer asks for less than it did.
         wanted = delivery.event.topic in consumer.topics
-        why_not = consumer.deliver(event=delivery.event, at=at) if wanted else "no longer wanted"
+        answer = consumer.deliver(event=delivery.event, at=at) if wanted else "no longer wanted"
+        # One that returns nothing is done: it must not come again for that.
+        why_not = shortened(text=str(answer or ""))
     except NotYet as later:
         _note(delivery, is_open=True, next_at=later.until, attempts=delivery.attempts - 1, error="")
         return False
     except Exception as error:
         logger.warning("message %s could not be sent", delivery, exc_info=True)
         if isinstance(error, PerhapsSent) and not consumer.is_repeatable:
-            _note(delivery, error=f"{PERHAPS}: {error}")
+            _note(delivery, error=shortened(text=f"{PERHAPS}: {error}"))
             return False
         _note(delivery, error=in_short(error), is_open=delivery.attempts < consumer.tries())
         return False

@@ -9,7 +9,16 @@ from django.db import IntegrityError, transaction
 
 from loyalty_oscar.kernel.errors import LoyaltyError, UnknownCode
 from loyalty_oscar.program import delivery, events
-from loyalty_oscar.program.events import Consumer, Happening, Topic, announce, announce_many, unannounced, withdraw
+from loyalty_oscar.program.events import (
+    Consumer,
+    Happening,
+    PerhapsSent,
+    Topic,
+    announce,
+    announce_many,
+    unannounced,
+    withdraw,
+)
 from loyalty_oscar.program.models import Delivery, Event, Member, Notice
 from tests.once import a_program
 
@@ -32,6 +41,10 @@ class Hearing:
         if self.fault:
             raise self.fault
         return "" if event.payload["number"] else "no number"
+
+
+def throw(error):
+    raise error
 
 
 def hears(name, topics=("test-done",), **terms):
@@ -189,6 +202,37 @@ class TestAConsumer:
         assert deliver() == [], "not before its time"
         assert deliver(NOW + timedelta(minutes=5)) == [("broken", 2)]
         assert left("broken") == [("a", False, 2, ""), ("b", False, 2, "")]
+
+    def test_that_answers_with_nothing_is_done(self):
+        for name in ("crm", "mail"):
+            events.consumers.register(name)(Consumer(topics=("test-done",), deliver=lambda *, event, at: None))
+        it_happened()
+        assert deliver() == [("crm", 1), ("mail", 1)]
+        assert (left("crm"), left("mail")) == ([("a", False, 1, "")], [("a", False, 1, "")])
+
+    @pytest.mark.parametrize("is_repeatable", [True, False])
+    def test_may_say_more_than_is_written_down(self, is_repeatable):
+        many = "Anna anna@example.com " + "x" * 300
+        answers = {
+            "said": lambda: many,
+            "doubts": lambda: throw(PerhapsSent(many)),
+            "fails": lambda: throw(OSError(many)),
+        }
+        for name, answer in answers.items():
+            deliver_to = Consumer(
+                topics=("test-done",),
+                deliver=lambda *, event, at, answer=answer: answer(),
+                is_repeatable=is_repeatable,
+            )
+            events.consumers.register(name)(deliver_to)
+        it_happened()
+        deliver()
+        assert {name: left(name)[0][3][:32] for name in answers} == {
+            "said": "Anna … xxxxxxxxxxxxxxxxxxxxxxxxx",
+            "doubts": "PerhapsSent: Anna … xxxxxxxxxxxx" if is_repeatable else "perhaps sent: Anna … xxxxxxxxxxx",
+            "fails": "OSError: Anna … xxxxxxxxxxxxxxxx",
+        }
+        assert {len(left(name)[0][3]) for name in answers} == {200}
 
     def test_is_tried_as_often_and_after_such_pauses_as_it_says(self):
         hearing = hears("one", pause=lambda tries: timedelta(hours=1 + tries), tries=lambda: 3)
