@@ -450,6 +450,25 @@ class TestACheckThatFails:
         assert "broken: could not be looked at: ZeroDivisionError: no luck" in said.out
         assert "ok      middleware" in said.out
 
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            (None, ""),
+            ("a text", "mine: could not be looked at: TypeError: no Finding: 'a'"),
+            ([None], "mine: could not be looked at: TypeError: no Finding: None"),
+            (5, "mine: could not be looked at: TypeError: 'int' object is not iterable"),
+        ],
+    )
+    def test_is_one_that_returns_something_else_and_not_one_that_returns_nothing(self, answer, says):
+        doctor_checks.register("mine", order=0)(lambda *, at: answer)
+        try:
+            said = manage("doctor")
+        finally:
+            doctor_checks.unregister("mine")
+        assert says in said.out
+        assert ("mine" in said.out) is bool(says)
+        assert "apps: stand before Oscar's" in said.out
+
 
 class TestBadInput:
     def test_is_refused(self):
