@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.translation import pgettext
 from .models import Segment
 from .registries import traits
 
+logger = logging.getLogger("loyalty_oscar")
 #: Between the parts of a sentence, each of which may have commas.
 BETWEEN = "; "
 
@@ -20,9 +22,14 @@ def said_of(*, asked: Sequence[Mapping[str, Any]], program_id: int) -> list[str]
 
 
 def _said(code: str, params: Mapping[str, Any], program_id: int) -> str:
-    if code in traits:
+    if code not in traits:
+        return pgettext("loyalty", "something that is not there any more (%(code)s)") % {"code": code}
+    try:
         return str(traits.get(code).says(params=params, program_id=program_id))
-    return pgettext("loyalty", "something that is not there any more (%(code)s)") % {"code": code}
+    except Exception:
+        # Of parameters that an older version of it left, say; on this page they can be typed anew.
+        logger.exception("the trait %s cannot say what it asks", code)
+        return pgettext("loyalty", "something that cannot be said now (%(code)s)") % {"code": code}
 
 
 def sentence(*, asked: Sequence[Mapping[str, Any]], program_id: int) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError
 from django.db.models import F
+from django.urls import reverse
 
 from loyalty_oscar.kernel.errors import LoyaltyError
 from loyalty_oscar.program import segment_rules
@@ -270,6 +271,19 @@ class TestASegmentByRule:
         assert told == [
             {"segment": "Cats", "traits": ["among cats"], "since": day(2, 1).isoformat(), "until": None},
         ]  # fmt: skip
+
+    def test_has_a_page_and_is_exported_where_its_trait_cannot_say_itself(
+        self, unit, among, people, admin_client, monkeypatch, caplog
+    ):
+        among.holds["cats"] = people
+        cats = by_rule(unit, "cats")
+        night()
+        monkeypatch.setattr(Among, "says", lambda self, *, params, program_id: f"at least {params['least']}")
+        page = admin_client.get(reverse("admin:loyalty_program_segment_change", args=[cats.pk]))
+        assert "something that cannot be said now (among)" in page.text
+        told = export_member(member=Member.objects.get(pk=people[0]), at=day(2, 2))["segments"]
+        assert [one["traits"] for one in told] == [["something that cannot be said now (among)"]]
+        assert "the trait among cannot say what it asks" in caplog.text
 
     def test_is_left_alone_by_a_merge_until_the_next_look(self, unit, among, people):
         ida, boris, *_others = people
