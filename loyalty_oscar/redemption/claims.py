@@ -17,7 +17,7 @@ from loyalty_oscar.program.hooks import reward_uses
 from loyalty_oscar.program.models import Member, Program, Reward
 from loyalty_oscar.program.paying import being_paid
 from loyalty_oscar.program.queries import remembered, spends_at, version_of
-from loyalty_oscar.program.registries import fact_of
+from loyalty_oscar.program.registries import fact_of, reward_kinds
 
 from .kinds import CODE, is_for_baskets
 from .models import Claim, Redemption, RewardCode
@@ -37,7 +37,10 @@ BOUGHT = "bought:"
 
 
 def terms_of(*, reward: Reward) -> RewardTerms:
-    """Return a reward as the rules see it; how many are left is as old as its row."""
+    """
+    Return a reward as the rules see it; how many are left is as old as its row. One of a kind whose code has left is
+    had by nobody any more.
+    """
     return RewardTerms(
         price=reward.price,
         rank=reward.rank,
@@ -46,7 +49,7 @@ def terms_of(*, reward: Reward) -> RewardTerms:
         per_member=reward.per_member,
         starts_at=reward.starts_at,
         ends_at=reward.ends_at,
-        is_on=reward.is_on,
+        is_on=reward.is_on and reward.kind in reward_kinds,
     )
 
 
@@ -65,17 +68,18 @@ def has_rewards(*, program: Program) -> bool:
 
 def catalogue(*, program: Program) -> list[Reward]:
     """
-    Return the rewards of a program that was read with its unit, which cost points and are switched on, the cheapest
-    first (remembered). Without any nothing is asked.
+    Return the rewards of a program that was read with its unit, which cost points, are switched on and of a kind that
+    is there, the cheapest first (remembered). Without any nothing is asked.
     """
     if not program.known_rewards:
         return []
     rows = Reward.objects.using(write_db()).filter(program=program, is_on=True, price__isnull=False)
-    return remembered(
+    found = remembered(
         key=("rewards", program.pk),
         version=version_of(program_id=program.pk),
         load=lambda: list(rows.order_by("price", "pk")),
     )
+    return [reward for reward in found if reward.kind in reward_kinds]
 
 
 def left_of(*, rewards: Collection[Reward]) -> dict[int, int]:

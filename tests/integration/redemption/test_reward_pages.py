@@ -18,7 +18,7 @@ from loyalty_oscar.program.models import Reward
 from loyalty_oscar.program.operations import give
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.redemption.models import Claim
-from loyalty_oscar.redemption.operations import add_codes, fulfil
+from loyalty_oscar.redemption.operations import CannotClaim, add_codes, buy, fulfil
 from loyalty_oscar.shop.redemption.rewards.storefront import RewardCard
 from loyalty_oscar.testing.factories import (
     GivenTierFactory,
@@ -265,6 +265,15 @@ class TestAGift:
         page = look(client_of(member)).content.decode()
         assert "A thing" in page
         assert "Use now" not in page
+
+    def test_of_a_kind_that_left_is_offered_and_sold_to_nobody(self, unit, member):
+        reward = RewardFactory(name="A thing", kind="of-an-app-that-left", price=5)
+        client = client_of(member)
+        assert "A thing" not in look(client).content.decode()
+        assert "A thing" not in look(client, "/loyalty/how-it-works/").content.decode()
+        with pytest.raises(CannotClaim, match="reward_over"):
+            buy(reward=reward, member=member, key="1", at=TODAY)
+        assert not Claim.objects.exists()
 
 
 class TestTheBadge:
