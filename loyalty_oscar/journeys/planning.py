@@ -215,7 +215,8 @@ def _found(campaign: Campaign, at: datetime) -> Iterator[int]:
             coming(
                 campaign=campaign,
                 member_id=member_id,
-                source=source,
+                # What no key of the ledger holds would be planned, and never carried out.
+                source=source_of(occasion=source),
                 happened_at=moment,
                 order_id=number_of(name=source.rpartition(":")[0], kind=WARRANTY),
                 at=at,

@@ -68,6 +68,20 @@ class TestACampaignThatFails:
         assert (ran.done, whys()) == (1, [("done", "")])
         assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
 
+    @pytest.mark.parametrize("source", ["Wedding:1", "a wedding", "w" * 71, ""])
+    def test_plans_nothing_that_no_ledger_takes(self, unit, source, caplog):
+        member = a_member(unit)
+        occasions.register("wedding")(Occasion(due=lambda **about: [(member.pk, source, about["until"])]))
+        try:
+            a_campaign(unit, "wedding")
+            ran = [*jobs.run(only="campaigns", at=TODAY)][-1]
+        finally:
+            occasions.unregister("wedding")
+
+        assert whys() == []
+        assert ran.error.endswith("campaigns for which nobody could be found: 1; the log says why")
+        assert "what counts once is 1 to 70 of a-z 0-9 : . _ -, not " in caplog.text
+
 
 class TestTheNight:
     @pytest.mark.parametrize("zone", ["Europe/London", "America/Los_Angeles", "Pacific/Auckland"])
