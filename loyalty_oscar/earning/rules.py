@@ -37,15 +37,18 @@ class Terms:
 
 
 class EarningRule(Protocol):
-    """What a store's own rule looks like; which method counts depends on `stage`."""
+    """What a store's own rule looks like, a dataclass; which method counts depends on `stage`."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     stage: ClassVar[str]
 
     def because(self) -> Because: ...
 
 
 class Condition(Protocol):
-    """What narrows a rule down: to orders (`admits`) and to lines (`covers`)."""
+    """What narrows a rule down, a dataclass: to orders (`admits`) and to lines (`covers`)."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def admits(self, *, purchase: Purchase, terms: Terms) -> bool: ...
 

@@ -52,7 +52,7 @@ class CaseKind:
     label: str | Words
 
 
-case_kinds: Registry[CaseKind] = Registry("kind of case")
+case_kinds: Registry[CaseKind] = Registry("kind of case", CaseKind)
 case_kinds.register(PROBLEM)(CaseKind(label=pgettext_lazy("loyalty", "Something is wrong with an order")))
 case_kinds.register(UNHAPPY)(CaseKind(label=pgettext_lazy("loyalty", "An unhappy customer")))
 case_kinds.register(PARCEL)(CaseKind(label=pgettext_lazy("loyalty", "A late parcel")))

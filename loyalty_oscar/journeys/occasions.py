@@ -71,7 +71,7 @@ class Occasion:
     params: tuple[str, ...] = ()
 
 
-occasions: Registry[Occasion] = Registry("occasion")
+occasions: Registry[Occasion] = Registry("occasion", Occasion)
 SIGN_UP, REVIEW, BIRTHDAY, WORD = "sign-up", "review", "birthday", "word"
 JOINED, LEVEL, GOAL, LEAVING = "joined", "level", "goal", "leaving"
 ORDER_PLACED, ORDER_FINAL, ORDER_RETURNED = "order-placed", "order-final", "order-returned"

@@ -34,7 +34,7 @@ class Question:
     asks_text: bool = True
 
 
-questions: Registry[Question] = Registry("question")
+questions: Registry[Question] = Registry("question", Question)
 questions.register(PROBLEM)(
     Question(
         title=pgettext_lazy("loyalty", "Is anything wrong?"),

@@ -19,9 +19,9 @@ class Registry(Generic[T]):
     """
     Things by code, in order of their codes.
 
-    `kind` names them in messages ("earning rule"). Where they have a `spec`, a protocol, one that cannot be called as
-    it says is refused with `WrongSignature`; so is one with a method of a protocol in `also` that does not fit it. With
-    `of_classes` the things are classes, whose instances fit.
+    `kind` names them in messages ("earning rule"). Where they have a `spec`, a protocol or a dataclass, one that cannot
+    be called as it says, or is none of it, is refused with `WrongSignature`; so is one with a method of a protocol in
+    `also` that does not fit it. With `of_classes` the things are classes, whose instances fit.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
+from dataclasses import is_dataclass
 from typing import Any, Protocol
 
 from .errors import LoyaltyError
@@ -35,8 +36,11 @@ def misfit(*, thing: object, spec: type, is_class: bool = False) -> str:
     Return why a thing does not fit a protocol, "" where it does.
 
     Parameters are compared, not types: each method must take what the protocol's takes, by the same names, and need
-    nothing else. With `is_class` the thing is a class, and its instances are to fit.
+    nothing else. With `is_class` the thing is a class, and its instances are to fit. Where the spec is a dataclass, the
+    thing is one of it.
     """
+    if is_dataclass(spec):
+        return "" if isinstance(thing, spec) else f"it is no {spec.__name__}"
     wanted = methods_of(spec=spec)
     if CALL not in wanted and inspect.isclass(thing) != is_class:
         return "register the class itself" if is_class else "register an object, not its class"

@@ -113,7 +113,7 @@ class Happening:
 #: topic -> what it says; docs/reference/events.md is made of these.
 topics: Registry[Topic] = Registry("topic")
 #: name -> consumer; the name stands in each of its deliveries.
-consumers: Registry[Consumer] = Registry("consumer")
+consumers: Registry[Consumer] = Registry("consumer", Consumer)
 
 
 def title_of(*, topic: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from loyalty_oscar.kernel.registry import Registry
 
@@ -18,8 +18,16 @@ from .conf import conf
 logger = logging.getLogger("loyalty_oscar")
 
 Task = Callable[..., Any]
+
+
+class Backend(Protocol):
+    """Hands a task to a queue, or does it."""
+
+    def __call__(self, name: str, arguments: dict[str, Any], /) -> None: ...
+
+
 registry: Registry[Task] = Registry("task")
-backends: Registry[Callable[[str, dict[str, Any]], None]] = Registry("task backend")
+backends: Registry[Backend] = Registry("task backend", Backend)
 
 
 def task(name: str) -> Callable[[Task], Task]:

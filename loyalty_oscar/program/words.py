@@ -7,9 +7,9 @@ Each app registers a function for each of its because codes; an unknown code is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, get_timezone_location
@@ -28,7 +28,14 @@ from .languages import bare, in_language
 from .models import Unit
 from .registries import promise_of
 
-reasons: Registry[Callable[[Mapping[str, Any]], str]] = Registry("reason")
+
+class Says(Protocol):
+    """Puts what stands in a reason into words."""
+
+    def __call__(self, params: Mapping[str, Any], /) -> str: ...
+
+
+reasons: Registry[Says] = Registry("reason", Says)
 #: `@say("ran_out")` registers what a reason says.
 say = reasons.register
 NBSP = "\N{NO-BREAK SPACE}"

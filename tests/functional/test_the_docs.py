@@ -116,6 +116,40 @@ class TestTheExampleOfAStoresTest:
         assert {name for name in factories.__all__ if f"    {name},\n" not in page} == parts
 
 
+class PlainRule:
+    stage = "bonus"
+
+    def because(self): ...
+
+
+class PlainCondition:
+    def admits(self, *, purchase, terms): ...
+
+    def covers(self, *, line): ...
+
+
+class TestWhatIsNotAsTheReferenceSays:
+    @pytest.mark.parametrize(
+        ("registry", "thing"),
+        [
+            (extend.earning_rules, PlainRule),
+            (extend.conditions, PlainCondition),
+            (extend.occasions, extend.Occasion),
+            (extend.questions, "How are you?"),
+            (extend.case_kinds, "A lost parcel"),
+            (extend.presets, {"title": "Mine"}),
+            (extend.consumers, lambda *, event, at: ""),
+            (extend.reasons, "on Tuesdays"),
+            (extend.reasons, lambda *, params: ""),
+            (extend.task_backends, lambda *, name, arguments: None),
+        ],
+    )
+    def test_is_refused_as_it_registers(self, registry, thing):
+        with pytest.raises(extend.WrongSignature, match="'mine' does not fit"):
+            registry.register("mine")(thing)
+        assert "mine" not in registry
+
+
 class TestTheReference:
     def test_lists_every_setting_with_its_default(self, extension):
         page = extension.PARTS["settings"]()

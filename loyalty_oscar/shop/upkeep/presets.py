@@ -117,7 +117,7 @@ class Preset:
 
 TIERS, REWARDS = "loyalty_oscar.tiers", "loyalty_oscar.redemption"
 FRIENDS, CAMPAIGNS = "loyalty_oscar.referrals", "loyalty_oscar.journeys"
-presets: Registry[Preset] = Registry("preset")
+presets: Registry[Preset] = Registry("preset", Preset)
 for _code, _preset in {
     "points": Preset(
         title=pgettext_lazy("loyalty", "Points"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import pytest
@@ -235,6 +236,18 @@ class TestASignature:
 
         with pytest.raises(WrongSignature, match=r"bake\(\) is called as bake\(\*, loaves\)"):
             registry.register("lazy")(Lazy)
+
+    def test_may_be_that_it_is_one_of_a_dataclass(self):
+        @dataclass(frozen=True)
+        class Loaf:
+            weight: int
+
+        registry, loaf = Registry("loaf", Loaf), Loaf(weight=3)
+        assert registry.register("rye")(loaf) is loaf
+        for wrong in (Loaf, "rye", lambda: loaf):
+            with pytest.raises(WrongSignature, match="loaf 'wheat' does not fit: it is no Loaf"):
+                registry.register("wheat")(wrong)
+        assert list(registry) == ["rye"]
 
     def test_may_have_some_of_what_is_asked_but_not_nothing(self):
         class Nothing(Protocol):
