@@ -7,6 +7,7 @@ Letters hold numbers as they are when the mail leaves, so that the mail and the 
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ from loyalty_oscar.program.languages import offered
 from loyalty_oscar.program.models import Event, Member, Program, ProgramSite, Unit
 from loyalty_oscar.program.worth import worth
 
+logger = logging.getLogger("loyalty_oscar")
 #: Anything that a mail program would turn into a link: schemes, addresses, bare domains, paths, markup.
 LINK = re.compile(r"\S*(?:[/\\@<>]|www\.|\w\.\w\w)\S*", re.IGNORECASE)
 LONGEST_NAME = 40
@@ -204,17 +206,26 @@ def page_of(*, signed: str) -> str:
 
 def frame(*, user: Any, site: Site, program: Program | None) -> dict[str, Any]:
     """Return the context that every mail has: whom it greets, and how its head and foot look."""
-    emblem = static(conf.MAIL_EMBLEM) if conf.MAIL_EMBLEM else ""
     return {
         "first_name": first_name(user=user),
         "shop_name": settings.OSCAR_SHOP_NAME,
         "program_name": program.name if program else settings.OSCAR_SHOP_NAME,
         "colors": {**COLORS, **conf.MAIL_COLORS},
-        "emblem": full(site=site, address=emblem),
+        "emblem": full(site=site, address=_emblem()),
         "terms_link": absolute(site=site, path=reverse("loyalty:how-it-works")) if program else "",
         "account_link": absolute(site=site, path=reverse("loyalty:overview")) if program else "",
         "mails_link": through_login(site=site, path=reverse("loyalty:mails")) if program else "",
     }
+
+
+def _emblem() -> str:
+    """Return the address of the picture at the top, or nothing: a star. For want of a picture no mail stays here."""
+    try:
+        return static(conf.MAIL_EMBLEM) if conf.MAIL_EMBLEM else ""
+    except ValueError:
+        # That of storages that give files names of their own, where they know none by this one.
+        logger.warning("LOYALTY_MAIL_EMBLEM is %r, which is no static file: mails have a star", conf.MAIL_EMBLEM)
+        return ""
 
 
 def full(*, site: Site, address: str) -> str:

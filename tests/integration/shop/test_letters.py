@@ -1,5 +1,6 @@
 """Mails of the good and the bad moments: their numbers are those of the statement and of the API."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -287,6 +288,32 @@ class TestTheMailToWhoInvited:
     def test_names_the_day_once_it_is_known(self, club):
         arrive(buy(club.anna, (a_product("Bed", "30.00"), 1), on=day(5, 8)), on=day(5, 9))
         assert "Anna ordered: 150 paws on the way, ready on 23 May 2026" in leave(day(5, 9))
+
+
+class TestTheEmblem:
+    """Of a shop whose static files have names with a fingerprint, as Django's page on deployment has it."""
+
+    @pytest.fixture(autouse=True)
+    def storages(self, settings, tmp_path):
+        (tmp_path / "staticfiles.json").write_text(
+            json.dumps({"version": "1.1", "paths": {"shop/paw.png": "shop/paw.5f2a.png"}, "hash": ""})
+        )
+        kind = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        settings.STATIC_ROOT = str(tmp_path)
+        settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": kind}}
+
+    @pytest.mark.parametrize(("emblem", "shown"), [("shop/paw.png", "shop/paw.5f2a.png"), ("shop/pow.png", "★")])
+    def test_is_a_star_where_there_is_no_such_file_and_stops_no_mail(self, settings, emblem, shown, caplog):
+        settings.LOYALTY_MAIL_EMBLEM = emblem
+        unit = a_club()
+        a_campaign(unit, "birthday", points=100)
+        member = join(program=unit.program, user_id=a_user().pk, at=day(1, 1))
+        Birthday.objects.create(member=member, day=6, month=5, set_at=day(1, 2))
+        a_night(day(5, 6))
+        assert leave(day(5, 6)) == ["Happy birthday: 100 paws for you"]
+        (html, _kind), *_more = mail.outbox[0].alternatives
+        assert shown in html
+        assert ("LOYALTY_MAIL_EMBLEM" in caplog.text) is (shown == "★")
 
 
 class TestTheMailAboutAGift:
