@@ -45,7 +45,8 @@ class TestARealShop:
 @pytest.mark.skipif(not FILE.exists(), reason="cdnow_master.txt is not here: set CDNOW_FILE, or run `make cdnow`")
 class TestTheWholeOfCdnow:
     @pytest.fixture(scope="class")
-    def found(self):
+    @classmethod
+    def found(cls):
         return dict(zip(SPANS, count(rows=paid_rows(FILE), spans=SPANS, zone="UTC"), strict=True))
 
     @pytest.mark.parametrize(
