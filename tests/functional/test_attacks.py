@@ -172,7 +172,7 @@ class TestA7EditingTheBasketDown:
 
 
 class TestA8EarningUsingAndReturning:
-    @pytest.mark.parametrize("first, second, third", permutations(range(3)))
+    @pytest.mark.parametrize("first, second, third", [*permutations(range(3))])
     def test_unit_by_unit_in_any_order_leaves_what_there_was(self, unit, boris, first, second, third):
         """The goods come back one by one; rounding or the order of the lines should bring something."""
         things = [(a_product(name, price), 1) for name, price in (("a", "9.99"), ("b", "0.34"), ("c", "33.33"))]

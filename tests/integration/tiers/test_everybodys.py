@@ -82,7 +82,7 @@ class TestEverybodysLevel:
         assert not Event.objects.filter(topic__startswith="tier").exists()
         assert not Entry.objects.filter(key__startswith="tier:").exists()
 
-    @pytest.mark.parametrize(("number", "rank"), enumerate((1, 2, 2)))
+    @pytest.mark.parametrize(("number", "rank"), [*enumerate((1, 2, 2))])
     def test_is_what_is_below_the_next_boundary(self, ladder, newcomer, number, rank):
         bought(newcomer, below_at_and_above(15_000)[number], day(5, 4))
         member = member_of(newcomer)
