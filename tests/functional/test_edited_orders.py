@@ -8,15 +8,17 @@ from django.db import transaction
 from oscar.core.loading import get_model
 
 from loyalty_oscar.earning.models import Award
+from loyalty_oscar.people.models import Receipt
 from loyalty_oscar.program.models import Program
 from loyalty_oscar.program.queries import forget_cache
 from loyalty_oscar.shop.models import OrderSync, ProductSetRange
 from loyalty_oscar.shop.orders.reconcile import decide_deleted
+from loyalty_oscar.shop.orders.returns import preview
 from loyalty_oscar.shop.orders.sync import sweep, sync_orders
 from loyalty_oscar.testing import clock
 from loyalty_oscar.testing.factories import ProductSetFactory
 from tests.integration.tiers.ladders import a_ladder, now
-from tests.orders import imported
+from tests.orders import come_back, imported
 from tests.points import give, of, pay, use
 from tests.storefront import (
     TODAY,
@@ -293,3 +295,59 @@ class TestAQuantity:
         order.lines.update(quantity=1, line_price_incl_tax="100.00", line_price_excl_tax="100.00")
         look(order)
         assert points_of(order) == 100
+
+
+class TestALineBelowZero:
+    """An ERP or a till writes a discount as a line of its own."""
+
+    @pytest.mark.parametrize(
+        ("lines", "points", "goods"),
+        [
+            ([("100.00", 1), ("-20.00", 1)], 80, [8_000]),
+            ([("-20.00", 1), ("60.00", 1), ("40.00", 1)], 80, [4_800, 3_200]),
+            ([("33.33", 3), ("-10.01", 1), ("-0.01", 2)], 89, [8_996]),
+            ([("0.00", 1), ("30.00", 1), ("-10.00", 1)], 20, [0, 2_000]),
+            ([("10.00", 1), ("-20.00", 1)], 0, [0]),
+        ],
+    )
+    def test_comes_off_the_goods_and_is_none(self, unit, lines, points, goods):
+        order = imported(user=a_user(), lines=lines, placed_at=day(4, 1))
+        look(order)
+        assert points_of(order) == points
+        parts = OrderSync.objects.get(order_id=order.pk).placed["parts"]
+        assert [part[4] for part in parts] == goods
+        receipt = Receipt.objects.get(order_id=order.pk)
+        assert preview(order=order, at=TODAY).minor == sum(goods)
+        assert (receipt.paid_minor, receipt.pieces) == (sum(goods), sum(n for price, n in lines if price[0] != "-"))
+
+    def test_goes_with_the_goods_that_come_back(self, unit):
+        order = imported(user=a_user(), lines=[("60.00", 1), ("40.00", 1), ("-20.00", 1)], placed_at=day(4, 1))
+        look(order)
+        come_back(line=order.lines.get(line_price_incl_tax=40), quantity=1)
+        look(order)
+        assert points_of(order) == 48
+
+    def test_counts_without_tax_where_the_program_does(self, unit):
+        Program.objects.update(earning_base="excl")
+        forget_cache()
+        order = imported(user=a_user(), lines=[("119.00", 1), ("-23.80", 1)], placed_at=day(4, 1))
+        for paid, bare in (("119.00", "100.00"), ("-23.80", "-20.00")):
+            order.lines.filter(line_price_incl_tax=paid).update(line_price_excl_tax=bare)
+        look(order)
+        assert points_of(order) == 80
+
+    def test_that_staff_add_or_delete_is_a_gesture_like_another_price(self, unit):
+        product = a_product(price="100.00")
+        order = buy(a_user(), (product, 1), on=day(4, 1))
+        line = add(order, a_product("Sorry"), "-20.00")
+        look(order)
+        assert points_of(order) == 100
+        line.delete()
+        look(order)
+        assert points_of(order) == 100
+
+        order = imported(user=a_user("anna@example.com"), lines=[("100.00", 1), ("-20.00", 1)], placed_at=day(4, 1))
+        look(order)
+        order.lines.get(line_price_incl_tax=-20).delete()
+        look(order)
+        assert points_of(order) == 80

@@ -14,6 +14,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Sum,
 from oscar.core.loading import get_model
 
 from loyalty_oscar.kernel.facts import LineFacts, LineState, OrderFacts, Purchase, delivery_of
+from loyalty_oscar.kernel.rounding import spread
 from loyalty_oscar.program import mailboxes
 from loyalty_oscar.program.conf import conf
 from loyalty_oscar.program.db import write_db
@@ -335,7 +336,28 @@ def _rows(currencies: Mapping[int, str]) -> dict[int, list[LineState]]:
                 gone=row.quantity if dead else min(gone, row.quantity),
             )
         )
-    return found
+    return {order_id: _without_discount_lines(rows) for order_id, rows in found.items()}
+
+
+def _without_discount_lines(rows: list[LineState]) -> list[LineState]:
+    """
+    Take off the other lines, by what they cost, what a line below zero takes off an order: ERPs and tills write
+    discounts so. It is no goods itself.
+    """
+    goods = [row for row in rows if row.paid_minor >= 0]
+    if len(goods) == len(rows):
+        return rows
+    incl = _taken_off(rows, [row.paid_minor for row in goods], "paid_minor")
+    excl = _taken_off(rows, [row.paid_excl_minor for row in goods], "paid_excl_minor")
+    return [
+        replace(row, paid_minor=paid, paid_excl_minor=bare) for row, paid, bare in zip(goods, incl, excl, strict=True)
+    ]
+
+
+def _taken_off(rows: Iterable[LineState], amounts: Sequence[int], name: str) -> list[int]:
+    off = max(0, -sum(getattr(row, name) for row in rows if row.paid_minor < 0))
+    parts = spread(total=min(off, sum(amounts)), weights=amounts)
+    return [amount - part for amount, part in zip(amounts, parts, strict=True)]
 
 
 def gather_basket(*, basket: Any, set_codes: Iterable[str], at: datetime, is_first: bool) -> Purchase:
