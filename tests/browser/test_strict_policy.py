@@ -22,10 +22,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 POLICY = "default-src 'self'"
 #: Of what was refused: what it is, and whether it stands in something of ours or is asked for by a file of ours. The
 #: page that the control fetches is Oscar's, with styles between its lines; while it is parsed it stands nowhere. A
-#: script between the lines of a page is of who wrote it, though a file of ours may be at work as Chromium comes to it.
+#: script between the lines of a page is of who wrote it, though a file of ours may be at work as Chromium comes to it,
+#: or has said on the page's root that it is there.
 LISTEN = """window.refused = []; document.addEventListener("securitypolicyviolation", found => {
     const at = found.target, what = `${found.violatedDirective} ${at.outerHTML}`.slice(0, 200);
-    const inside = at.closest && at.closest("[class*=loyalty], [data-loyalty], #points");
+    const inside = at.closest && at.closest("body [class*=loyalty], body [data-loyalty], #points");
     const theirs = found.violatedDirective === "style-src-attr" || (at.tagName === "SCRIPT" && !/loyalty/.test(what));
     const asked = !theirs && /static.loyalty/.test(found.sourceFile);
     refused.push([what, !!inside || asked || /loyalty/.test(found.blockedURI)]);
