@@ -8,6 +8,7 @@ ledger out. Each takes the same way every time, so a failure can be looked at ag
 """
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -95,8 +96,11 @@ def live(*, seeds: list[int], first: int, number: int) -> int:
     django.setup()
     import logging
 
+    from django.conf import settings
+    from django.db import connection
     from django.test.utils import setup_databases, setup_test_environment
 
+    from tests import template
     from tests.lives.drawing import draw
     from tests.lives.play import Fault, play
     from tests.lives.shop import a_shop
@@ -104,7 +108,10 @@ def live(*, seeds: list[int], first: int, number: int) -> int:
 
     logging.getLogger("loyalty_oscar").setLevel(logging.CRITICAL)  # What fails is seen on the mark of its order.
     setup_test_environment()
+    template.use(connection, settings.INSTALLED_APPS)
     setup_databases(verbosity=0, interactive=False)
+    gc.freeze()
+    gc.set_threshold(*template.SELDOM)
     failed, said = 0, time.monotonic()
     with a_shop() as shop:
         for seed in seeds:
